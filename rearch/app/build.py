@@ -1,0 +1,164 @@
+"""`plan` and `build`: the main job."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rearch import __version__
+from rearch.app.prepare import Prepared, load, prepare
+from rearch.app.request import Request
+from rearch.app.wiring import Adapters
+from rearch.engine.collect import Built, Output, built
+from rearch.engine.executor import Executor, Policy, Summary
+from rearch.engine.state import ProjectState
+from rearch.engine.store import Lease
+from rearch.engine.worker import Surroundings, Worker
+from rearch.errors import ExitCode, RearchError, StepError, worst
+from rearch.model.plan import Plan
+from rearch.model.step import StepId, StepKind
+from rearch.planning.planner import make_plan
+from rearch.report import Planned, Reporter, Said
+
+
+class SmokeNotRun(StepError):
+    """--require-smoke, and a smoke check could not be run on this host."""
+
+    def __init__(self, results: tuple[Built, ...]) -> None:
+        self.results = results
+        names = [f"{result.compiled.step.id.subject} {result.compiled.step.id.platform}" for result in results]
+        super().__init__(
+            "smoke checks were not run, and --require-smoke wants them",
+            names,
+            "apt-get install qemu-user-static (`invoke doctor` shows what this host can run)",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildResult:
+    """What a build left. `errors` holds every failure; `written` the files of output/ that are new."""
+
+    plan: Plan
+    results: tuple[Built, ...]
+    written: tuple[Path, ...]
+    folders: tuple[Path, ...]
+    errors: tuple[RearchError, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return worst(self.errors)
+
+
+def plan(request: Request, report: Reporter) -> tuple[Plan, ProjectState]:
+    """The plan of a build, and the view of the store that it was made with."""
+    project = load(request)
+    adapters = Adapters(request, project.settings)
+    prepared = prepare(request, project, adapters, report)
+    state = _state(adapters)
+    return make_plan(prepared.steps, state, fresh=_fresh(request, prepared)), state
+
+
+def build(request: Request, report: Reporter) -> BuildResult:
+    """Make what is missing, collect what is there. Step failures are in the result, not raised."""
+    project = load(request)
+    adapters = Adapters(request, project.settings)
+    prepared = prepare(request, project, adapters, report)
+    state = _state(adapters)
+    output = Output(adapters.output, adapters.store)
+    with adapters.store.lease() as lease:
+        with adapters.store.gate(exclusive=False):
+            plan = make_plan(prepared.steps, state, fresh=_fresh(request, prepared))
+            lease.declare(planned.key for planned in plan.steps)
+        report(Planned(plan=plan))
+        output.prepare()
+        summary = _execute(plan, lease, request, adapters, report)
+        results = built(plan, adapters.store)
+        written = output.collect(results)
+        output.write_index(_index(results, adapters))
+        state.remember(plan)
+    return BuildResult(
+        plan=plan,
+        results=results,
+        written=written,
+        folders=tuple(output.place(result.compiled.step.id) for result in results),
+        errors=_errors(summary, results, request),
+    )
+
+
+def _state(adapters: Adapters) -> ProjectState:
+    return ProjectState(adapters.store, adapters.output / ".rearch" / "last.json")
+
+
+def _fresh(request: Request, prepared: Prepared) -> tuple[StepId, ...]:
+    """With --fresh everything is made again, but for what is fetched: that is checked by hash anyway."""
+    kept = (StepKind.TOOLCHAIN, StepKind.FETCH, StepKind.SYSROOT)
+    return tuple(step.id for step in prepared.steps if step.id.kind not in kept) if request.fresh else ()
+
+
+def _execute(plan: Plan, lease: Lease, request: Request, adapters: Adapters, report: Reporter) -> Summary:
+    if not plan.to_run:
+        return Summary(finished=(), failed=(), skipped=())
+    adapters.store.sweep()
+    around = Surroundings(
+        project=request.project,
+        logs=adapters.output / "logs",
+        caches=adapters.cache,
+        limits=adapters.settings.limits,
+        run=adapters.run_command,
+        perform=adapters.performer,
+        report=report,
+    )
+    policy = Policy(jobs=adapters.settings.jobs or len(os.sched_getaffinity(0)), keep_going=request.keep_going)
+    return Executor(Worker(adapters.store, lease, around), report, policy, adapters.processes.stop).run(plan)
+
+
+def _errors(summary: Summary, results: tuple[Built, ...], request: Request) -> tuple[RearchError, ...]:
+    errors: list[RearchError] = [failed.error for failed in summary.failed]
+    missing = tuple(result for result in results if result.smoke == "not run")
+    if request.require_smoke and missing:
+        errors.append(SmokeNotRun(missing))
+    return tuple(errors)
+
+
+def _index(results: tuple[Built, ...], adapters: Adapters) -> Mapping[str, Any]:
+    """build.json: what was built, from which inputs, and what it turned out to be."""
+    return {"rearch": __version__, "binaries": [entry for result in results for entry in _entries(result, adapters)]}
+
+
+def _entries(result: Built, adapters: Adapters) -> list[dict[str, Any]]:
+    step = result.compiled.step.id
+    folder = Path("bin") / str(step.platform) / step.subject.rpartition("/")[2]
+    elves = result.verified.facts.get("binaries", {})
+    return [
+        {
+            "component": step.subject,
+            "platform": str(step.platform),
+            "name": artifact.path.removeprefix("bin/"),
+            "path": str(folder / artifact.path.removeprefix("bin/")),
+            "key": result.compiled.key,
+            "smoke": result.smoke,
+        }
+        | (
+            {"link": artifact.target}
+            if artifact.target is not None
+            else {
+                "size": artifact.size,
+                "sha256": artifact.digest,
+                "elf": elves.get(artifact.path.removeprefix("bin/")),
+            }
+        )
+        for artifact in result.binaries.artifacts
+    ]
+
+
+def warn_not_run(results: tuple[Built, ...], report: Reporter) -> None:
+    """Say loudly which binaries nobody has started."""
+    for result in results:
+        if result.smoke == "not run":
+            step = result.compiled.step.id
+            report(
+                Said(text=f"smoke {step.subject} {step.platform}: not run, no emulator on this host", level="warning")
+            )

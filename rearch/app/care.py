@@ -1,0 +1,88 @@
+"""`schema`, `doctor`, `clean`, `gc`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rearch.app.request import Request
+from rearch.app.wiring import Adapters
+from rearch.errors import UsageError
+from rearch.model.stack import Settings
+
+DAY = 86400.0
+
+
+def settings_of(root: Path, environment: dict[str, str]) -> Settings:
+    """The project's settings alone, without its recipes."""
+    from rearch.config.settings import load_settings
+
+    return load_settings(root, environment, {})
+
+
+def write_schemas(root: Path, *, check: bool) -> tuple[str, ...]:
+    """Write the generated files that differ; their names. With `check` nothing is written."""
+    from rearch.config.reference import render_reference
+    from rearch.config.schema import render_schemas
+
+    files = {f"schema/{name}": text for name, text in render_schemas().items()}
+    files["docs/reference.md"] = render_reference()
+    differing = tuple(name for name, text in sorted(files.items()) if _text(root / name) != text)
+    if not check:
+        for name in differing:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(files[name])
+    return differing
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """doctor's findings as text; `blocked` when the main job cannot run here."""
+
+    text: str
+    blocked: bool
+
+
+def clean_output(root: Path, environment: dict[str, str]) -> str:
+    """Remove the folder of results, if it is one."""
+    from rearch.formats.tree import remove_tree
+
+    output = root / settings_of(root, environment).output
+    if not output.exists():
+        return f"{output.name}/ is not there"
+    if not (output / "CACHEDIR.TAG").exists():
+        raise UsageError(
+            f"{output} is not rearch's: it holds no CACHEDIR.TAG", hint="check `output:` in rearch.yaml, or remove it"
+        )
+    remove_tree(output)
+    return f"removed {output.name}/"
+
+
+def _value(parse: Callable[[object], float], text: str, flag: str) -> float:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise UsageError(f"{flag} {text}: {error}") from None
+
+
+def collect(
+    root: Path, environment: dict[str, str], *, age: str, quota: str, dry_run: bool, everything: bool
+) -> Iterator[str]:
+    """Collect garbage; lines that say what went."""
+    from rearch.engine.gc import collect_garbage
+    from rearch.model.base import parse_size, parse_span
+
+    adapters = Adapters(Request(project=root, environment=environment), settings_of(root, environment))
+    max_age = 0.0 if everything else _value(parse_span, age, "--age") if age else None if quota else 30 * DAY
+    limit = int(_value(parse_size, quota, "--quota")) if quota else None
+    done = collect_garbage(adapters.store, adapters.cache, max_age=max_age, quota=limit, dry_run=dry_run)
+    verb = "would remove" if dry_run else "removed"
+    for item in done.removed:
+        yield f"{verb} {item.path.relative_to(adapters.cache)} ({item.size / 1e6:.1f} MB)"
+    size = sum(item.size for item in done.removed)
+    yield f"{verb} {len(done.removed)} ({size / 1e6:.1f} MB), kept {done.kept} ({done.kept_bytes / 1e6:.1f} MB)"

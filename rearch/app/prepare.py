@@ -1,0 +1,135 @@
+"""Request -> plan: load, lock, look at the host, plan. Nothing is built here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from rearch.app.locking import complete
+from rearch.app.request import Request
+from rearch.app.wiring import Adapters
+from rearch.config.project import load_project
+from rearch.engine.lockfile import read_lock, write_lock
+from rearch.errors import UsageError
+from rearch.model.lock import Lock
+from rearch.model.platform import Platform
+from rearch.model.recipe import LocalSource
+from rearch.model.stack import Component, Project
+from rearch.model.step import Step, ToolchainInputs
+from rearch.planning.facts import Facts
+from rearch.planning.graph import steps_of
+from rearch.planning.names import wanted_names
+from rearch.report import Reporter, Said
+
+LOCK = "rearch.lock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Everything that is known before the first step runs."""
+
+    project: Project
+    components: tuple[Component, ...]
+    lock: Lock
+    facts: Facts
+    steps: tuple[Step, ...]
+
+
+def load(request: Request) -> Project:
+    """The project's YAML, checked, for what the request names."""
+    return load_project(
+        request.project,
+        stacks=request.stacks,
+        platforms=request.platforms,
+        only=request.only,
+        environment=request.environment,
+        flags=request.flags,
+    )
+
+
+def prepare(request: Request, project: Project, adapters: Adapters, report: Reporter) -> Prepared:
+    """Resolve names, look at the host, and lay out all steps. Writes rearch.lock when a name was new."""
+    components = tuple(component for stack in project.stacks for component in stack.components)
+    lock = update_lock(request, project, adapters, report)
+    facts = _facts(request, project, components, lock, adapters)
+    return Prepared(project=project, components=components, lock=lock, facts=facts, steps=steps_of(components, facts))
+
+
+def update_lock(request: Request, project: Project, adapters: Adapters, report: Reporter) -> Lock:
+    """The lock with every wanted name in it."""
+    path = request.project / LOCK
+    before = read_lock(path)
+    resolved = complete(before, wanted_names(project.stacks), adapters, update=request.update, locked=request.locked)
+    for name in resolved.changed:
+        report(Said(text=f"locked {name}: {identity_text(resolved.lock, name)}"))
+    if not request.locked and resolved.changed:
+        write_lock(path, resolved.lock)
+    return resolved.lock
+
+
+def identity_text(lock: Lock, name: str) -> str:
+    """What a name is, in a word: a commit, a version, a number of packages."""
+    identity = lock.entries[name].identity
+    for attribute in ("commit", "version"):
+        if hasattr(identity, attribute):
+            return str(getattr(identity, attribute))
+    return f"{len(getattr(identity, 'packages', ()))} packages"
+
+
+def _facts(
+    request: Request, project: Project, components: Iterable[Component], lock: Lock, adapters: Adapters
+) -> Facts:
+    components = tuple(components)
+    platforms = {platform for component in components for platform in component.recipes}
+    return Facts(
+        lock=lock,
+        local_digests=_local_digests(components, adapters),
+        toolchains=_toolchains(project, adapters),
+        cross=_cross(project, components, adapters),
+        emulators={platform: adapters.emulator_name(platform) for platform in platforms},
+        fixes=adapters.fixes(components),
+        go=adapters.go_settings(project.settings),
+        epoch=source_date_epoch(request.environment),
+    )
+
+
+def source_date_epoch(environment: Mapping[str, str]) -> int | None:
+    """SOURCE_DATE_EPOCH in seconds, None when it is not set. Errors: UsageError when it is no whole number."""
+    text = environment.get("SOURCE_DATE_EPOCH", "")
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit():
+        raise UsageError(f"SOURCE_DATE_EPOCH is no whole number of seconds: {text!r}", hint="unset it, or `date +%s`")
+    return int(text)
+
+
+def _local_digests(components: Iterable[Component], adapters: Adapters) -> Mapping[str, str]:
+    folders = {
+        str(component.folder / component.recipe.source.path)
+        for component in components
+        if isinstance(component.recipe.source, LocalSource)
+    }
+    return {folder: adapters.local_digest(folder) for folder in sorted(folders)}
+
+
+def _toolchains(project: Project, adapters: Adapters) -> Mapping[str, ToolchainInputs]:
+    return {
+        name: adapters.toolchain(toolchain, None)
+        for name, toolchain in project.toolchains.items()
+        if toolchain.kind != "gcc"
+    }
+
+
+def _cross(
+    project: Project, components: Iterable[Component], adapters: Adapters
+) -> Mapping[tuple[str, Platform], ToolchainInputs]:
+    """A host has one C compiler for each platform: look for those that these recipes name."""
+    wanted = {
+        (recipe.build.go.cgo.toolchain, platform)
+        for component in components
+        for platform, recipe in component.recipes.items()
+        if recipe.build.go.cgo and project.toolchains[recipe.build.go.cgo.toolchain].kind == "gcc"
+    }
+    return {
+        (name, platform): adapters.toolchain(project.toolchains[name], platform) for name, platform in sorted(wanted)
+    }

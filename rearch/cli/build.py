@@ -1,0 +1,165 @@
+"""The tasks of the main job: plan, build, lock."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from invoke import Context, task
+
+from rearch.cli.door import answer, environment, guarded, project_root, say, words
+
+if TYPE_CHECKING:
+    from rearch.app.request import Request
+    from rearch.report import Reporter
+
+HELP = {
+    "arch": "architectures to build for, as arm64,amd64 or arm/v7; default: what the stack says",
+    "platform": "the same, spelled linux/arm64,linux/amd64",
+    "stack": "stacks to build (folders of recipes/); default: all",
+    "only": "components to build, as healthcheck or rancher/healthcheck",
+    "jobs": "steps at once; default: the number of CPUs",
+    "keep-going": "after a failure go on with what does not depend on it",
+    "locked": "resolve nothing: an entry that rearch.lock lacks is an error",
+    "offline": "touch no network",
+    "fresh": "make everything again from the fetched sources (nothing is thrown away)",
+    "dry-run": "print the plan and stop",
+    "explain": "with the plan: the fields of each step's inputs that changed",
+    "require-smoke": "a smoke check that cannot run here is an error",
+    "progress": "auto, plain, tty, json or quiet",
+    "output": "folder for results, instead of the project's output/",
+    "verbose": "show reused steps, and every setting with its origin",
+    "project": "the project's folder; default: the one around here",
+}
+
+
+def _help(*names: str) -> dict[str, str]:
+    return {name: HELP[name] for name in names}
+
+
+def make_request(context: Context, project: str, arch: str, platform: str, stack: str, only: str, **rest: object) -> Request:
+    """The request that these flags describe. Errors: UsageError."""
+    from rearch.app.request import Request
+    from rearch.model.platform import parse_platforms
+
+    flags = {name: rest.pop(name) for name in ("jobs", "offline", "output") if rest.get(name)}
+    rest = {name: value for name, value in rest.items() if name not in ("jobs", "offline", "output")}
+    return Request(
+        project=project_root(context, project),
+        stacks=words(stack) or None,
+        platforms=parse_platforms(f"{arch},{platform}") or None,
+        only=words(only),
+        flags=flags,
+        environment=environment(),
+        **rest,  # type: ignore[arg-type]
+    )
+
+
+def _reporter(kind: str, request: Request, *, verbose: bool) -> Reporter:
+    from rearch.host.progress import reporter
+
+    return reporter(kind, sys.stderr, dict(request.environment), verbose=verbose, root=request.project)
+
+
+@task(
+    help=_help(
+        "arch", "platform", "stack", "only", "jobs", "keep-going", "locked", "offline", "fresh", "dry-run", "explain",
+        "require-smoke", "progress", "output", "verbose", "project",
+    )
+)
+@guarded
+def build(
+    context,
+    arch="",
+    platform="",
+    stack="",
+    only="",
+    jobs=0,
+    keep_going=False,
+    locked=False,
+    offline=False,
+    fresh=False,
+    dry_run=False,
+    explain=False,
+    require_smoke=False,
+    progress="auto",
+    output="",
+    verbose=False,
+    project="",
+):
+    """Rebuild the stacks for another architecture: fetch, patch, compile, verify, smoke."""
+    request = make_request(
+        context, project, arch, platform, stack, only, jobs=jobs, offline=offline, output=output,
+        keep_going=keep_going, locked=locked, fresh=fresh, require_smoke=require_smoke,
+    )
+    if dry_run or explain:
+        return _show_plan(request, progress=progress, explain=explain, verbose=verbose)
+    from rearch.app.build import build as run
+    from rearch.app.build import warn_not_run
+
+    report = _reporter(progress, request, verbose=verbose)
+    if verbose:
+        _show_settings(request)
+    result = run(request, report)
+    warn_not_run(result.results, report)
+    for folder in result.folders:
+        answer(str(folder))
+    for error in result.errors:
+        say(error.render())
+    return int(result.exit_code)
+
+
+@task(help=_help("arch", "platform", "stack", "only", "explain", "locked", "offline", "verbose", "project"))
+@guarded
+def plan(
+    context,
+    arch="",
+    platform="",
+    stack="",
+    only="",
+    explain=False,
+    locked=False,
+    offline=False,
+    verbose=False,
+    project="",
+):
+    """Print what a build would do, and why. The same as `build --dry-run`."""
+    request = make_request(context, project, arch, platform, stack, only, locked=locked, offline=offline)
+    return _show_plan(request, progress="auto", explain=explain, verbose=verbose)
+
+
+def _show_plan(request: Request, *, progress: str, explain: bool, verbose: bool) -> int:
+    from rearch.app.build import plan as make
+    from rearch.planning.show import plan_lines
+
+    if verbose:
+        _show_settings(request)
+    made, state = make(request, _reporter(progress, request, verbose=verbose))
+    for line in plan_lines(made, state if explain else None, everything=verbose):
+        answer(line)
+    return 0
+
+
+def _show_settings(request: Request) -> None:
+    from rearch.config.settings import settings_lines
+
+    for line in settings_lines(request.project, request.environment, request.flags):
+        say(line)
+
+
+@task(
+    help=_help("stack", "only", "offline", "project")
+    | {
+        "update": "resolve names again that have an entry, and accept what moved",
+        "check": "write nothing; exit 1 when the file is out of date",
+        "prune": "drop entries that no recipe needs",
+    }
+)
+@guarded
+def lock(context, stack="", only="", update=False, check=False, prune=False, offline=False, project=""):
+    """Resolve every name (tag, branch, Debian package) to an identity, in rearch.lock."""
+    from rearch.app.lock import lock as run
+
+    request = make_request(context, project, "", "", stack, only, offline=offline, update=update)
+    report = _reporter("plain", request, verbose=False)
+    return int(run(request, report, check=check, prune=prune))

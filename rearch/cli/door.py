@@ -1,0 +1,86 @@
+"""What every task does around its work: read the flags, find the project, turn errors into exit codes."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ParamSpec
+
+from invoke import Context, Exit
+
+from rearch.errors import ExitCode, Interrupted, RearchError, UsageError
+
+P = ParamSpec("P")
+
+
+def guarded(function: Callable[P, int | None]) -> Callable[P, None]:
+    """A task body whose RearchError becomes text on stderr and an exit code. A bug keeps its traceback."""
+
+    @functools.wraps(function)
+    def body(*args: P.args, **kwargs: P.kwargs) -> None:
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            code = function(*args, **kwargs) or 0
+        except KeyboardInterrupt:
+            code = _tell(Interrupted())
+        except BrokenPipeError:  # somebody closed the pipe: `rearch plan | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = ExitCode.FAILED
+        except RearchError as error:
+            code = _tell(error)
+        if code:
+            raise Exit(code=int(code))
+
+    return body
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _tell(error: RearchError) -> int:
+    say(error.render())
+    return int(error.exit_code)
+
+
+def say(text: str) -> None:
+    """A line for a person, on stderr."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def answer(text: str) -> None:
+    """A line of the result itself, on stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def project_root(context: Context, flag: str) -> Path:
+    """The project: --project, REARCH_PROJECT, else the nearest folder upwards that holds recipes/."""
+    named = flag or getattr(context.config, "rearch_project", "") or os.environ.get("REARCH_PROJECT", "")
+    if named:
+        root = Path(named).expanduser().absolute()
+        if not (root / "recipes").is_dir():
+            raise UsageError(f"{root}: no project: it has no recipes/ folder")
+        return root
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "recipes").is_dir():
+            return folder
+    raise UsageError(f"{here}: not in a project", hint="name one: --project DIR (a folder that holds recipes/)")
+
+
+def words(text: str) -> tuple[str, ...]:
+    """`a,b c` -> its words."""
+    return tuple(word for word in text.replace(",", " ").split() if word)
+
+
+def environment() -> dict[str, str]:
+    """The process's environment, read in one place."""
+    return dict(os.environ)
+
+
+Flags = dict[str, Any]

@@ -1,0 +1,51 @@
+"""The namespace, and the console script `rearch`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+from invoke import Argument, Collection, Config, Program
+
+from rearch import __version__
+from rearch.cli import build as build_tasks
+from rearch.cli import care
+from rearch.errors import ExitCode
+
+
+def collection() -> Collection:
+    """Every task, in the order of the work."""
+    tasks = Collection()
+    for each in (
+        build_tasks.build,
+        build_tasks.plan,
+        build_tasks.lock,
+        care.schema,
+        care.doctor,
+        care.clean,
+        care.gc,
+    ):
+        tasks.add_task(each)
+    return tasks
+
+
+class Rearch(Program):
+    """invoke's program with `--project DIR` before the task's name too."""
+
+    def core_args(self) -> list[Argument]:
+        project = Argument(name="project", help="The project's folder (it holds recipes/).", default="")
+        return [*super().core_args(), project]
+
+    def update_config(self, merge: bool = True) -> None:
+        super().update_config(merge=False)
+        os.environ.setdefault("REARCH_PROJECT", self.args.project.value or "")
+        if merge:
+            self.config.merge()
+
+
+def main() -> NoReturn:
+    """Entry point of the console script."""
+    program = Rearch(name="rearch", binary="rearch", namespace=collection(), version=__version__, config_class=Config)
+    program.run()
+    sys.exit(ExitCode.OK)

@@ -1,0 +1,132 @@
+"""Results of a build -> output/: hard links into the store (copies across file systems), and build.json.
+
+output/bin/<platform>/<component>/<name>
+output/build.json
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rearch.engine.durable import write_whole
+from rearch.engine.store import Store
+from rearch.formats.tree import remove_tree
+from rearch.model.plan import Plan, PlannedStep
+from rearch.model.step import Artifact, Result, StepId, StepKind
+
+TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# This folder holds results of rearch and can be deleted.\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """One component on one platform that is compiled and verified. `smoke` is passed, `not run`, or none declared."""
+
+    compiled: PlannedStep
+    verified: Result
+    binaries: Result
+    smoke: str
+
+
+def built(plan: Plan, store: Store) -> tuple[Built, ...]:
+    """What may be handed out: every compile whose verify (and smoke, where there is one) is in the store."""
+    by_id = {planned.step.id: planned for planned in plan.steps}
+    return tuple(
+        found
+        for planned in plan.steps
+        if planned.step.id.kind is StepKind.COMPILE and (found := _built(planned, by_id, store)) is not None
+    )
+
+
+def _built(compiled: PlannedStep, by_id: Mapping[StepId, PlannedStep], store: Store) -> Built | None:
+    subject, platform = compiled.step.id.subject, compiled.step.id.platform
+    verify = by_id.get(StepId(StepKind.VERIFY, subject, platform))
+    smoke = by_id.get(StepId(StepKind.SMOKE, subject, platform))
+    checks = [step for step in (verify, smoke) if step is not None]
+    if verify is None or not all(store.has(step.key) for step in (compiled, *checks)):
+        return None
+    outcome = str(store.load(smoke.key).facts["outcome"]) if smoke else "none declared"
+    return Built(compiled=compiled, verified=store.load(verify.key), binaries=store.load(compiled.key), smoke=outcome)
+
+
+class Output:
+    """The folder of results."""
+
+    def __init__(self, root: Path, store: Store) -> None:
+        self.root = root
+        self._store = store
+
+    def prepare(self) -> None:
+        """Make the folder, tagged so that backups leave it out (bford.info/cachedir)."""
+        if not (self.root / "CACHEDIR.TAG").exists():
+            self.root.mkdir(parents=True, exist_ok=True)
+            (self.root / "CACHEDIR.TAG").write_text(TAG)
+
+    def collect(self, results: Iterable[Built]) -> tuple[Path, ...]:
+        """Put the binaries in place; what is there already is not touched. Returns the files that were written."""
+        written: list[Path] = []
+        for result in results:
+            written += self._collect(result)
+        return tuple(written)
+
+    def write_index(self, document: Mapping[str, Any]) -> None:
+        """Write build.json if its text differs."""
+        data = (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
+        path = self.root / "build.json"
+        if not path.exists() or path.read_bytes() != data:
+            write_whole(path, data)
+
+    def place(self, step: StepId) -> Path:
+        """The folder for a component's binaries on a platform."""
+        assert step.platform is not None
+        return self.root / "bin" / str(step.platform) / step.subject.rpartition("/")[2]
+
+    def _collect(self, result: Built) -> list[Path]:
+        folder = self.place(result.compiled.step.id)
+        files = self._store.files(result.compiled.key)
+        wanted = {artifact.path.removeprefix("bin/"): artifact for artifact in result.binaries.artifacts}
+        folder.mkdir(parents=True, exist_ok=True)
+        for stranger in folder.iterdir():
+            if stranger.name not in wanted:
+                remove_tree(stranger) if stranger.is_dir() else stranger.unlink()
+        return [
+            folder / name for name, artifact in wanted.items() if _put(files / artifact.path, folder / name, artifact)
+        ]
+
+
+def _put(source: Path, target: Path, artifact: Artifact) -> bool:
+    """Link (or copy) one file under its final name; False when it is there."""
+    if artifact.target is not None:
+        if target.is_symlink() and os.readlink(target) == artifact.target:  # noqa: PTH115 - the text, unresolved
+            return False
+        with suppress(FileNotFoundError):
+            target.unlink()
+        target.symlink_to(artifact.target)
+        return True
+    if _same(source, target):
+        return False
+    beside = target.with_name(f".{target.name}.new")
+    with suppress(FileNotFoundError):
+        beside.unlink()
+    try:
+        os.link(source, beside)
+    except OSError:  # another file system, or one without hard links
+        shutil.copy2(source, beside)
+    beside.replace(target)
+    return True
+
+
+def _same(source: Path, target: Path) -> bool:
+    try:
+        there, ours = target.stat(follow_symlinks=False), source.stat()
+    except FileNotFoundError:
+        return False
+    if (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino):
+        return True
+    return (there.st_size, there.st_mtime_ns, there.st_mode) == (ours.st_size, ours.st_mtime_ns, ours.st_mode)

@@ -1,0 +1,102 @@
+"""Garbage collection of the cache: by age and by quota, never what a live run uses."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rearch.engine.store import Store
+from rearch.formats.tree import remove_tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """Something that can be removed. `used` in seconds since 1970; `size` in bytes on disk; `key` of a result."""
+
+    path: Path
+    used: float
+    size: int
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """What a collection did (or would do)."""
+
+    removed: tuple[Item, ...]
+    kept: int
+    kept_bytes: int
+
+
+def collect_garbage(
+    store: Store, cache: Path, *, max_age: float | None, quota: int | None, dry_run: bool = False
+) -> Collected:
+    """Remove what was not used for `max_age` seconds, then the longest unused until `quota` bytes are left.
+
+    Results that a live run declared are kept. Downloads, git mirrors and compiler caches are kept while any run lives.
+    """
+    store.sweep()
+    with store.gate(exclusive=True):
+        leased = store.leased()
+        items = sorted((*_results(store), *_others(cache, busy=bool(leased))), key=lambda item: item.used)
+        doomed = _choose([item for item in items if item.key not in leased], items, max_age, quota)
+        if not dry_run:
+            # Out of sight at once, by a rename; the slow part comes when the gate is open again.
+            graves = [store.hide(item.path) for item in doomed]
+    if not dry_run:
+        for grave in graves:
+            remove_tree(grave)
+    gone = {item.path for item in doomed}
+    kept = [item for item in items if item.path not in gone]
+    return Collected(removed=tuple(doomed), kept=len(kept), kept_bytes=sum(item.size for item in kept))
+
+
+def _choose(free: list[Item], everything: list[Item], max_age: float | None, quota: int | None) -> list[Item]:
+    now = time.time()
+    doomed = [item for item in free if max_age is not None and now - item.used > max_age]
+    left = sum(item.size for item in everything) - sum(item.size for item in doomed)
+    for item in free[len(doomed) :]:
+        if quota is None or left <= quota:
+            break
+        doomed.append(item)
+        left -= item.size
+    return doomed
+
+
+def _results(store: Store) -> Iterator[Item]:
+    for key in store.all_keys():
+        folder = store.folder(key)
+        yield Item(path=folder, used=(folder / "result.json").stat().st_mtime, size=disk_size(folder), key=key)
+
+
+def _others(cache: Path, *, busy: bool) -> Iterator[Item]:
+    if busy:
+        return
+    for name in ("downloads", "git", "go-build", "zig", "debian"):
+        folder = cache / name
+        if folder.is_dir():
+            for path in sorted(folder.iterdir()):
+                if not path.name.endswith(".lock"):
+                    yield Item(path=path, used=_last_use(path), size=disk_size(path))
+
+
+def _last_use(path: Path) -> float:
+    status = path.stat(follow_symlinks=False)
+    return max(status.st_mtime, status.st_atime)
+
+
+def disk_size(path: Path) -> int:
+    """Bytes that a file or folder takes on disk; a file with several names counts once."""
+    seen: set[int] = set()
+    total = 0
+    for each in (path, *path.rglob("*")) if path.is_dir() and not path.is_symlink() else (path,):
+        try:
+            status = each.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        if status.st_ino not in seen:
+            seen.add(status.st_ino)
+            total += status.st_blocks * 512
+    return total

@@ -1,0 +1,154 @@
+"""rearch.lock on disk: JSON, sorted, one line a field, so that a diff reads well in a review."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rearch.engine.durable import write_whole
+from rearch.errors import UsageError
+from rearch.model.base import FrozenDict
+from rearch.model.lock import Entry, Identity, Lock, Sysroot
+from rearch.model.source import DebianFile, DebianPackage, PinnedDebian, PinnedGit
+
+FORMAT = 1
+
+
+class BadLock(UsageError):
+    """rearch.lock cannot be read."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path}: {why}",
+            hint="take it back from version control, or delete it and run `invoke lock`",
+        )
+
+
+def read_lock(path: Path) -> Lock:
+    """The lock of a project; an empty one when there is no file. Errors: BadLock."""
+    try:
+        data = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return Lock()
+    except (ValueError, OSError) as error:
+        raise BadLock(path, f"not readable as JSON ({error})") from None
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise BadLock(path, f"not a lock of format {FORMAT}")
+    try:
+        return Lock(FrozenDict({name: _entry(item) for name, item in data["names"].items()}))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadLock(path, f"an entry is malformed ({error!r})") from None
+
+
+def write_lock(path: Path, lock: Lock) -> bool:
+    """Write it if its text differs; True when it did."""
+    text = lock_text(lock)
+    if path.exists() and path.read_text() == text:
+        return False
+    write_whole(path, text.encode())
+    return True
+
+
+def lock_text(lock: Lock) -> str:
+    """The file's text: the same for the same entries."""
+    names = {name: _plain(entry) for name, entry in sorted(lock.entries.items())}
+    return json.dumps({"format": FORMAT, "names": names}, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _plain(entry: Entry) -> dict[str, Any]:
+    return {"needed_by": list(entry.needed_by), **_identity_out(entry.identity)}
+
+
+def _identity_out(identity: Identity) -> dict[str, Any]:
+    match identity:
+        case PinnedGit():
+            return {
+                "kind": "git",
+                "url": identity.url,
+                "ref": identity.ref,
+                "commit": identity.commit,
+                "time": identity.time,
+                "submodules": identity.submodules,
+            }
+        case PinnedDebian():
+            return {
+                "kind": "debian",
+                "package": identity.package,
+                "version": identity.version,
+                "time": identity.time,
+                "files": [_file_out(file) for file in identity.files],
+                "build_packages": [_package_out(package) for package in identity.build_packages],
+            }
+        case Sysroot():
+            return {"kind": "sysroot", "packages": [_package_out(package) for package in identity.packages]}
+
+
+def _file_out(file: DebianFile) -> dict[str, Any]:
+    return {"path": file.path, "size": file.size, "sha256": file.sha256}
+
+
+def _package_out(package: DebianPackage) -> dict[str, Any]:
+    return {
+        "name": package.name,
+        "version": package.version,
+        "architecture": package.architecture,
+        **_file_out(package.file),
+    }
+
+
+def _entry(item: Mapping[str, Any]) -> Entry:
+    return Entry(identity=_identity_in(item), needed_by=tuple(_texts(item["needed_by"])))
+
+
+def _texts(items: object) -> list[str]:
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise ValueError("a list of texts is wanted")
+    return items
+
+
+def _identity_in(item: Mapping[str, Any]) -> Identity:
+    match item["kind"]:
+        case "git":
+            return PinnedGit(
+                url=str(item["url"]),
+                ref=str(item["ref"]),
+                commit=_commit(item["commit"]),
+                time=int(item["time"]),
+                submodules=bool(item["submodules"]),
+            )
+        case "debian":
+            return PinnedDebian(
+                package=str(item["package"]),
+                version=str(item["version"]),
+                time=int(item["time"]),
+                files=tuple(_file_in(file) for file in item["files"]),
+                build_packages=tuple(_package_in(package) for package in item["build_packages"]),
+            )
+        case "sysroot":
+            return Sysroot(packages=tuple(_package_in(package) for package in item["packages"]))
+    raise ValueError(f"unknown kind {item['kind']!r}")
+
+
+def _commit(value: str) -> str:
+    if len(value) not in (40, 64) or set(value) - set("0123456789abcdef"):
+        raise ValueError(f"not a commit: {value!r}")
+    return value
+
+
+def _file_in(item: Mapping[str, Any]) -> DebianFile:
+    sha256 = str(item["sha256"])
+    if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
+        raise ValueError(f"not a sha256: {sha256!r}")
+    return DebianFile(path=str(item["path"]), size=int(item["size"]), sha256=sha256)
+
+
+def _package_in(item: Mapping[str, Any]) -> DebianPackage:
+    return DebianPackage(
+        name=str(item["name"]),
+        version=str(item["version"]),
+        architecture=str(item["architecture"]),
+        file=_file_in(item),
+    )

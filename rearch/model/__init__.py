@@ -1,0 +1,1 @@
+"""Values. No input or output here, and nothing of rearch is imported but errors."""

@@ -1,0 +1,37 @@
+"""The plan: ordered steps, each with what happens to it and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from rearch.model.step import Step
+
+
+class Action(StrEnum):
+    RUN = "run"
+    REUSE = "reuse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedStep:
+    """`reason` is a clause in words: `edit 1 of main.go changed`. `document` is what the key was made from."""
+
+    step: Step
+    key: str
+    action: Action
+    reason: str
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Steps in an order in which each comes after those it needs."""
+
+    steps: tuple[PlannedStep, ...]
+
+    @property
+    def to_run(self) -> tuple[PlannedStep, ...]:
+        return tuple(planned for planned in self.steps if planned.action is Action.RUN)

@@ -1,0 +1,267 @@
+"""The recipe: how one component is fetched, patched, compiled and checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+
+from rearch.model.base import (
+    NOTHING,
+    Count,
+    Fault,
+    FileName,
+    Flag,
+    FrozenMap,
+    FullText,
+    Model,
+    Name,
+    Package,
+    PlatformName,
+    RelativePath,
+    Says,
+    Span,
+    Text,
+    Variable,
+    Versions,
+    refuse,
+)
+
+
+def _sha256(value: str) -> str:
+    text = value.lower().removeprefix("sha256:")
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise ValueError("a sha256 has 64 hexadecimal digits")
+    return text
+
+
+def _debian_name(value: str) -> str:
+    """Debian policy 5.6.1; a name that starts with `-` would be an option of apt."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", value):
+        raise ValueError("a Debian package's name has lower-case letters, digits and + - .")
+    return value
+
+
+def _debian_version(value: str) -> str:
+    """Debian policy 5.6.12."""
+    if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z.+:~-]*", value):
+        raise ValueError("a Debian version has letters, digits and . + : ~ -")
+    return value
+
+
+def _glibc(value: str) -> str:
+    if not re.fullmatch(r"2\.[0-9]{1,3}", value):
+        raise ValueError("a version of glibc is wanted, as in 2.28")
+    return value
+
+
+def _expression(value: str) -> str:
+    try:
+        re.compile(value, re.MULTILINE)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"no regular expression: {error}") from None
+    return value
+
+
+Sha256 = Annotated[str, AfterValidator(_sha256), Says("sha256", "^(sha256:)?[0-9A-Fa-f]{64}$")]
+DebianName = Annotated[str, AfterValidator(_debian_name), Says("Debian package", "^[a-z0-9][a-z0-9+.-]+$")]
+DebianVersion = Annotated[str, AfterValidator(_debian_version), Says("Debian version")]
+Glibc = Annotated[str, AfterValidator(_glibc), Says("version of glibc (`2.28`)", r"^2\.[0-9]{1,3}$")]
+Regex = Annotated[str, AfterValidator(_expression), Says("regular expression (Python)")]
+
+
+class GitSource(Model):
+    """A commit of a git repository; the name is resolved once, into rearch.lock."""
+
+    git: FullText = Field(description="URL of the repository: https, ssh, or file.")
+    ref: FullText = Field(description="Tag, branch or full commit. A tag that moves later is an error.")
+    submodules: Flag = Field(default=False, description="Fetch the submodules too, recursively.")
+
+
+class ArchiveSource(Model):
+    """A file to download: tar (gz, xz, bz2, zst or plain) or zip."""
+
+    archive: FullText = Field(description="URL of the file: https, http, or file.")
+    sha256: Sha256 = Field(description="Its sha256; checked before the file gets its name.")
+    strip: Count = Field(default=1, description="Leading folders to drop from every path.", le=8)
+
+
+class DebianSource(Model):
+    """A Debian source package, through the host's own apt configuration."""
+
+    debian: DebianName = Field(description="Name of the source package.")
+    version: DebianVersion | None = Field(
+        default=None, description="Exact Debian version; left out: what apt offers, then as locked."
+    )
+
+
+class LocalSource(Model):
+    """A folder of the project itself, for components of one's own."""
+
+    path: RelativePath = Field(description="Folder, relative to the recipe's own.")
+
+
+def _source_kind(value: Any) -> str | None:
+    for tag, key in (("git", "git"), ("archive", "archive"), ("debian", "debian"), ("path", "path")):
+        if (isinstance(value, Mapping) and key in value) or hasattr(value, key):
+            return tag
+    return None
+
+
+Source = Annotated[
+    Annotated[GitSource, Tag("git")]
+    | Annotated[ArchiveSource, Tag("archive")]
+    | Annotated[DebianSource, Tag("debian")]
+    | Annotated[LocalSource, Tag("path")],
+    Discriminator(
+        _source_kind,
+        custom_error_type="source_kind",
+        custom_error_message="a source has one of the keys git, archive, debian, path",
+    ),
+]
+
+
+class Edit(Model):
+    """A counted replacement in one file. It fails, with the nearest lines, when the count is off."""
+
+    file: RelativePath = Field(description="File in the source tree; `*` and `**` match several.")
+    pattern: Regex = Field(description="What to find; `^` and `$` match at line ends.")
+    replace: Text = Field(description="Replacement; `\\1` and `\\g<name>` are groups.")
+    count: Count = Field(default=1, ge=1, description="How often the pattern must match, in all files together.")
+    why: FullText = Field(description="The reason, for the next reader and for the plan.")
+
+
+class Patches(Model):
+    """How the quilt series `patches/<component>/series` is applied."""
+
+    strip: Count = Field(default=1, le=8, description="Folders to drop from paths, where series has no -p.")
+    fuzz: Count = Field(default=0, le=3, description="Context lines that may differ. More than 0 is a risk.")
+
+
+class Cgo(Model):
+    """C code in the build: which C toolchain, and what it links with."""
+
+    toolchain: Name = Field(description="A toolchain of kind zig or gcc.")
+    packages: tuple[DebianName, ...] = Field(
+        default=(), description="Debian packages of the target architecture to unpack as the sysroot (gcc only)."
+    )
+    link: Literal["static", "dynamic"] = Field(default="static", description="How the result is linked.")
+
+
+class GoBuild(Model):
+    """One `go build`: which packages become which files."""
+
+    layout: Literal["gopath", "module"] | None = Field(
+        default=None, description="Left out: module if the source has a go.mod, else gopath."
+    )
+    import_path: Package | None = Field(
+        default=None, description="Where the source belongs under GOPATH/src; needed for gopath."
+    )
+    directory: RelativePath = Field(default=".", description="Sub-folder that holds the go.mod.")
+    binaries: FrozenMap[FileName, Package] = Field(
+        min_length=1, description="Output name: package, relative to the source."
+    )
+    links: FrozenMap[FileName, FileName] = Field(default=NOTHING, description="Link name: output that it points to.")
+    tags: tuple[Text, ...] = Field(default=(), description="Build tags.")
+    ldflags: tuple[Text, ...] = Field(default=(), description="Linker flags, after rearch's own.")
+    stamps: FrozenMap[Text, Text] = Field(
+        default=NOTHING,
+        description="Variable: text, set with -X. The variable must exist and the text must be in the binary.",
+    )
+    strip: Flag = Field(default=True, description="Leave out symbols and DWARF (-s -w).")
+    env: FrozenMap[Variable, Text] = Field(default=NOTHING, description="More environment for the compiler.")
+    cgo: Cgo | None = Field(default=None, description="Left out: CGO_ENABLED=0.")
+    generate: tuple[tuple[Text, ...], ...] = Field(
+        default=(), description="Commands to run in the source on the build host before compiling."
+    )
+    requires: Versions | None = Field(default=None, description="Versions of Go that can compile this.")
+
+    @model_validator(mode="after")
+    def _links(self) -> GoBuild:
+        faults = []
+        for link, target in self.links.items():
+            if link in self.binaries:
+                faults.append(Fault(("links", link), f"{link} is a binary already"))
+            if target not in self.binaries:
+                text = f"{target} is none of the binaries: {', '.join(self.binaries)}"
+                faults.append(Fault(("links", link), text))
+        refuse(faults)
+        return self
+
+
+class Build(Model):
+    """How the component is compiled."""
+
+    toolchain: Name = Field(description="A file of toolchains/, without .yaml.")
+    go: GoBuild = Field(description="The Go programs to build.")
+
+
+class Check(Model):
+    """What a binary must be, beyond its architecture."""
+
+    link: Literal["static", "dynamic", "any"] | None = Field(
+        default=None, description="Left out: static without cgo, else as cgo.link says."
+    )
+    glibc: Glibc | None = Field(default=None, description="Highest glibc whose symbols may be used.")
+    libraries: tuple[Text, ...] | None = Field(
+        default=None, description="Shared libraries that may be needed; left out: any."
+    )
+
+
+class Smoke(Model):
+    """One start of a binary, natively or under qemu-user."""
+
+    run: tuple[Text, ...] = Field(min_length=1, description="Output name and arguments.")
+    env: FrozenMap[Variable, Text] = Field(default=NOTHING, description="The whole environment.")
+    stdin: Text = Field(default="", description="What it reads.")
+    exit: Count = Field(default=0, le=255, description="Exit code that is wanted.")
+    expect: Regex | None = Field(default=None, description="What to find in its output.")
+    timeout: Span = Field(default=30.0, gt=0, le=3600, description="Longest run.")
+    stop: Flag = Field(
+        default=False, description="A program that keeps running: end it as soon as `expect` was printed."
+    )
+    platforms: tuple[PlatformName, ...] | None = Field(default=None, description="Only there; left out: everywhere.")
+
+    @model_validator(mode="after")
+    def _stops(self) -> Smoke:
+        if self.stop and self.expect is None:
+            refuse([Fault(("stop",), "stop waits for the text of `expect`, which is missing")])
+        return self
+
+
+class Recipe(Model):
+    """One component."""
+
+    name: Name = Field(description="Name of the component; the file is called <name>.yaml.")
+    summary: FullText = Field(description="What it is, in a line.")
+    version: FullText | None = Field(
+        default=None, description="Version; may be left out for a debian source, which then says it."
+    )
+    vars: FrozenMap[Variable, Text] = Field(default=NOTHING, description="Names for ${{ vars.NAME }}.")
+    source: Source = Field(description="Where the code comes from.")
+    patch: Patches = Field(default_factory=Patches, description="How patches/<component>/series is applied.")
+    fixes: tuple[Name, ...] = Field(default=(), description="Known ills to cure: see `invoke fixes`.")
+    edits: tuple[Edit, ...] = Field(default=(), description="Counted replacements, after the patches.")
+    build: Build = Field(description="How it is compiled.")
+    verify: Check = Field(default_factory=Check, description="What the binaries must be.")
+    smoke: tuple[Smoke, ...] = Field(default=(), description="What they must do.")
+    platforms: FrozenMap[PlatformName, Any] = Field(
+        default=NOTHING,
+        description="Platform: keys of this recipe that differ there, merged map by map. "
+        "Only build, verify and smoke can differ: the source tree is shared.",
+    )
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Recipe:
+        outputs = (*self.build.go.binaries, *self.build.go.links)
+        faults = [
+            Fault(("smoke", index, "run", 0), f"smoke runs {check.run[0]}, which is none of {', '.join(outputs)}")
+            for index, check in enumerate(self.smoke)
+            if check.run[0] not in outputs
+        ]
+        if self.version is None and not isinstance(self.source, DebianSource):
+            faults.append(Fault((), "version is missing (only a debian source may leave it out)"))
+        refuse(faults)
+        return self

@@ -1,0 +1,88 @@
+"""The expressions that config leaves open because they are known only after locking.
+
+They are plain names: `${{ commit }}`, `${{ date }}`, `${{ arch }}`. The rest was rendered when the YAML was read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from rearch.errors import UsageError
+from rearch.model.platform import Platform
+from rearch.model.source import PinnedDebian, PinnedGit, PinnedSource
+
+_OPEN = re.compile(r"\$\{\{\s*([a-z_]+)\s*\}\}")
+
+
+class NotKnown(UsageError):
+    """A name that this component's source cannot give."""
+
+    def __init__(self, component: str, name: str) -> None:
+        self.component = component
+        self.name = name
+        hint = {
+            "commit": "only a git source has a commit",
+            "short_commit": "only a git source has a commit",
+            "date": "set SOURCE_DATE_EPOCH: only git and debian sources know a time of their own",
+            "timestamp": "set SOURCE_DATE_EPOCH: only git and debian sources know a time of their own",
+        }.get(name)
+        super().__init__(f"{component}: ${{{{ {name} }}}} is not known for its source", hint=hint)
+
+
+def upstream_version(debian_version: str) -> str:
+    """`1:1.1.1+ds1-3+b2` -> `1.1.1`: no epoch, no Debian revision, no repacking suffix (Debian policy 5.6.12)."""
+    version = debian_version.partition(":")[2] or debian_version
+    version = version.rpartition("-")[0] or version
+    return re.sub(r"[+~.](?:ds|dfsg|repack|really)[0-9.]*.*\Z", "", version)
+
+
+def context(source: PinnedSource, platform: Platform, epoch: int | None) -> Mapping[str, str]:
+    """Name: text, for one component on one platform. `epoch` is SOURCE_DATE_EPOCH, if it is set."""
+    known = {
+        "platform": str(platform),
+        "os": platform.os,
+        "arch": platform.oci_architecture,
+        "variant": platform.oci_variant or "",
+    }
+    if isinstance(source, PinnedGit):
+        known |= {"commit": source.commit, "short_commit": source.commit[:7]}
+    if isinstance(source, PinnedDebian):
+        known["version"] = upstream_version(source.version)
+    time = source_time(source, epoch)
+    if time is not None:
+        known["timestamp"] = str(time)
+        known["date"] = datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return known
+
+
+def source_time(source: PinnedSource, epoch: int | None) -> int | None:
+    """Seconds since 1970 that stand for a source: SOURCE_DATE_EPOCH (reproducible-builds.org), else its own time."""
+    if epoch is not None:
+        return epoch
+    return source.time if isinstance(source, PinnedGit | PinnedDebian) else None
+
+
+class Expander:
+    """Replaces the open names of one component's texts."""
+
+    def __init__(self, component: str, known: Mapping[str, str]) -> None:
+        self._component = component
+        self._known = known
+
+    def text(self, value: str) -> str:
+        """The text with every open name replaced. Errors: NotKnown."""
+        return _OPEN.sub(self._value, value) if "${{" in value else value
+
+    def texts(self, values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(self.text, values))
+
+    def mapping(self, values: Mapping[str, str]) -> Mapping[str, str]:
+        return {self.text(key): self.text(value) for key, value in values.items()}
+
+    def _value(self, match: re.Match[str]) -> str:
+        try:
+            return self._known[match[1]]
+        except KeyError:
+            raise NotKnown(self._component, match[1]) from None

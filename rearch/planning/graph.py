@@ -1,0 +1,239 @@
+"""Recipes -> steps: pure, and in an order in which each step comes after those that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from rearch.errors import UsageError
+from rearch.model.base import FrozenDict
+from rearch.model.lock import SysrootName
+from rearch.model.platform import Platform
+from rearch.model.recipe import Recipe
+from rearch.model.stack import Component
+from rearch.model.step import (
+    CompileInputs,
+    FetchInputs,
+    Fix,
+    GenerateInputs,
+    ModulesInputs,
+    PatchInputs,
+    SmokeInputs,
+    Step,
+    StepId,
+    StepKind,
+    SysrootInputs,
+    ToolchainInputs,
+    VerifyInputs,
+)
+from rearch.planning.expand import Expander, context, source_time
+from rearch.planning.facts import Facts
+from rearch.planning.names import pinned_source, pinned_sysroot, sysroot_packages
+
+
+def steps_of(components: Iterable[Component], facts: Facts) -> tuple[Step, ...]:
+    """All steps for these components, on the platforms that their recipes are for; a shared toolchain stands once."""
+    steps: dict[StepId, Step] = {}
+    for component in components:
+        for step in _component_steps(component, facts):
+            steps.setdefault(step.id, step)
+    return tuple(steps.values())
+
+
+def _component_steps(component: Component, facts: Facts) -> Iterator[Step]:
+    source = _fetch(component, facts)
+    yield source
+    patched = _patch(component, facts, source.id)
+    yield patched
+    for platform, recipe in component.recipes.items():
+        yield from _platform_steps(_Build(component, platform, recipe, facts), patched.id)
+
+
+class _Build:
+    """One component on one platform: what its steps have in common."""
+
+    def __init__(self, component: Component, platform: Platform, recipe: Recipe, facts: Facts) -> None:
+        self.component = component
+        self.platform = platform
+        self.recipe = recipe
+        self.facts = facts
+        self.go = recipe.build.go
+        self.source = pinned_source(component, facts.lock, facts.local_digests)
+        self.expand = Expander(component.id, context(self.source, platform, facts.epoch))
+        self.toolchain = facts.toolchains[recipe.build.toolchain]
+
+    def id(self, kind: StepKind) -> StepId:
+        return StepId(kind, self.component.id, self.platform)
+
+
+def _platform_steps(build: _Build, tree: StepId) -> Iterator[Step]:
+    go = _toolchain(build.toolchain)
+    yield go
+    needs = {"source": tree, "go": go.id}
+    for step in _before_compile(build, needs):
+        yield step
+        needs[_ROLES[step.id.kind]] = step.id
+    compiled = Step(id=build.id(StepKind.COMPILE), inputs=_compile_inputs(build), needs=FrozenDict(needs))
+    yield compiled
+    yield from _after_compile(build, needs, compiled.id)
+
+
+_ROLES = {
+    StepKind.GENERATE: "source",
+    StepKind.MODULES: "modules",
+    StepKind.TOOLCHAIN: "cc",
+    StepKind.SYSROOT: "sysroot",
+}
+
+
+def _before_compile(build: _Build, needs: Mapping[str, StepId]) -> Iterator[Step]:
+    """What compiling needs besides the patched source and Go; `needs` grows as the caller takes each step."""
+    if build.go.generate:
+        yield _generate(build, needs)
+    if build.go.layout != "gopath":
+        yield _modules(build, needs)
+    if build.go.cgo:
+        yield _toolchain(_c_compiler(build))
+    packages = sysroot_packages(build.recipe)
+    if packages:
+        yield _sysroot(build.platform, packages, build.facts)
+
+
+def _after_compile(build: _Build, needs: Mapping[str, StepId], compiled: StepId) -> Iterator[Step]:
+    verified = Step(
+        id=build.id(StepKind.VERIFY), inputs=_verify_inputs(build), needs=FrozenDict({"binaries": compiled})
+    )
+    yield verified
+    smoke = _smoke_inputs(build)
+    if smoke.checks:
+        roles = {"binaries": compiled, "verified": verified.id}
+        roles |= {role: needs[role] for role in ("sysroot",) if role in needs}
+        yield Step(id=build.id(StepKind.SMOKE), inputs=smoke, needs=FrozenDict(roles))
+
+
+def _toolchain(tool: ToolchainInputs) -> Step:
+    return Step(id=StepId(StepKind.TOOLCHAIN, tool.name), inputs=tool, needs=FrozenDict())
+
+
+def _c_compiler(build: _Build) -> ToolchainInputs:
+    assert build.go.cgo is not None
+    name = build.go.cgo.toolchain
+    return build.facts.cross.get((name, build.platform)) or build.facts.toolchains[name]
+
+
+def _fetch(component: Component, facts: Facts) -> Step:
+    return Step(
+        id=StepId(StepKind.FETCH, component.id),
+        inputs=FetchInputs(source=pinned_source(component, facts.lock, facts.local_digests)),
+        needs=FrozenDict(),
+    )
+
+
+def place_of(component: Component) -> str:
+    """Where a component's source lies below gopath/src."""
+    return component.recipe.build.go.import_path or component.name
+
+
+def _patch(component: Component, facts: Facts, source: StepId) -> Step:
+    recipe = component.recipe
+    inputs = PatchInputs(
+        place=place_of(component),
+        patches=component.patches,
+        fuzz=recipe.patch.fuzz,
+        fixes=tuple(_fix(component, name, facts.fixes) for name in recipe.fixes),
+        edits=recipe.edits,
+    )
+    return Step(id=StepId(StepKind.PATCH, component.id), inputs=inputs, needs=FrozenDict({"source": source}))
+
+
+class UnknownFix(UsageError):
+    """A recipe names a fix that rearch does not ship."""
+
+    def __init__(self, component: str, name: str, known: Iterable[str]) -> None:
+        self.component = component
+        self.name = name
+        super().__init__(f"{component}: no fix is called {name!r}", [f"known: {', '.join(sorted(known))}"])
+
+
+def _fix(component: Component, name: str, known: Mapping[str, Fix]) -> Fix:
+    try:
+        return known[name]
+    except KeyError:
+        raise UnknownFix(component.id, name, known) from None
+
+
+def _generate(build: _Build, needs: Mapping[str, StepId]) -> Step:
+    # Not for one platform: the commands run on the build host, and all platforms share what they make.
+    inputs = GenerateInputs(
+        place=place_of(build.component),
+        directory=build.go.directory,
+        commands=tuple(build.expand.texts(command) for command in build.go.generate),
+        env=FrozenDict(build.expand.mapping(build.go.env)),
+    )
+    roles = {role: needs[role] for role in ("source", "go")}
+    return Step(id=build.id(StepKind.GENERATE), inputs=inputs, needs=FrozenDict(roles))
+
+
+def _modules(build: _Build, needs: Mapping[str, StepId]) -> Step:
+    inputs = ModulesInputs(
+        place=place_of(build.component),
+        directory=build.go.directory,
+        proxy=build.facts.go.proxy,
+        sumdb=build.facts.go.sumdb,
+    )
+    step_id = StepId(StepKind.MODULES, build.component.id, build.platform if build.go.generate else None)
+    return Step(id=step_id, inputs=inputs, needs=FrozenDict({role: needs[role] for role in ("source", "go")}))
+
+
+def _sysroot(platform: Platform, packages: tuple[str, ...], facts: Facts) -> Step:
+    name = SysrootName(platform, packages)
+    inputs = SysrootInputs(packages=pinned_sysroot(name, facts.lock).packages, platform=platform)
+    return Step(id=StepId(StepKind.SYSROOT, "+".join(sorted(packages)), platform), inputs=inputs, needs=FrozenDict())
+
+
+def _compile_inputs(build: _Build) -> CompileInputs:
+    go, expand = build.go, build.expand
+    return CompileInputs(
+        platform=build.platform,
+        go_version=build.toolchain.version,
+        requires=go.requires,
+        place=place_of(build.component),
+        layout=go.layout,
+        directory=go.directory,
+        binaries=FrozenDict(expand.mapping(go.binaries)),
+        links=FrozenDict(expand.mapping(go.links)),
+        tags=expand.texts(go.tags),
+        ldflags=expand.texts(go.ldflags),
+        stamps=FrozenDict(expand.mapping(go.stamps)),
+        strip=go.strip,
+        env=FrozenDict(expand.mapping(go.env)),
+        cgo_kind=_c_compiler(build).kind if go.cgo else None,
+        cgo_link=go.cgo.link if go.cgo else None,
+        source_date_epoch=source_time(build.source, build.facts.epoch) or 0,
+    )
+
+
+def _verify_inputs(build: _Build) -> VerifyInputs:
+    check = build.recipe.verify
+    link = check.link or (build.go.cgo.link if build.go.cgo else "static")
+    return VerifyInputs(
+        platform=build.platform,
+        names=tuple(sorted(build.expand.texts(tuple(build.go.binaries)))),
+        link=link,
+        glibc=check.glibc,
+        libraries=check.libraries,
+    )
+
+
+def _smoke_inputs(build: _Build) -> SmokeInputs:
+    checks = tuple(
+        check.model_copy(
+            update={
+                "run": build.expand.texts(check.run),
+                "env": FrozenDict(build.expand.mapping(check.env)),
+                "expect": build.expand.text(check.expect) if check.expect is not None else None,
+            }
+        )
+        for check in build.recipe.smoke
+        if check.platforms is None or str(build.platform) in check.platforms
+    )
+    return SmokeInputs(platform=build.platform, checks=checks, emulator=build.facts.emulators[build.platform])

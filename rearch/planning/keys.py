@@ -1,0 +1,55 @@
+"""Keys: sha256 over the canonical JSON of a step's document and the keys of what it needs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rearch.model.key import document
+from rearch.model.step import Step, StepId, StepKind
+
+# Raised by one when a change to a step's code changes what it makes from the same inputs.
+RULES: Mapping[StepKind, int] = {
+    StepKind.TOOLCHAIN: 1,
+    StepKind.FETCH: 1,
+    StepKind.PATCH: 1,
+    StepKind.GENERATE: 1,
+    StepKind.MODULES: 1,
+    StepKind.SYSROOT: 1,
+    StepKind.COMPILE: 1,
+    StepKind.VERIFY: 1,
+    StepKind.SMOKE: 1,
+}
+
+
+def step_document(step: Step, keys: Mapping[StepId, str]) -> dict[str, Any]:
+    """The readable form of what a step is made from. The subject's name is not in it: equal work is done once."""
+    return {
+        "step": str(step.id.kind),
+        "rule": RULES[step.id.kind],
+        "inputs": document(step.inputs),
+        "needs": {role: keys[need] for role, need in step.needs.items()},
+    }
+
+
+def key_of(readable: Mapping[str, Any]) -> str:
+    """The key of a document: 64 hexadecimal digits."""
+    return hashlib.sha256(canonical(readable).encode()).hexdigest()
+
+
+def canonical(readable: object) -> str:
+    """JSON with sorted names and no white space: one text for one value."""
+    return json.dumps(readable, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def keys_of(steps: Iterable[Step]) -> tuple[dict[StepId, str], dict[StepId, dict[str, Any]]]:
+    """Key and document of each step, which must come after those that it needs."""
+    keys: dict[StepId, str] = {}
+    documents: dict[StepId, dict[str, Any]] = {}
+    for step in steps:
+        readable = step_document(step, keys)
+        documents[step.id] = readable
+        keys[step.id] = key_of(readable)
+    return keys, documents

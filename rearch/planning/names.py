@@ -1,0 +1,78 @@
+"""Which names a project needs resolved, and what a component's source is once they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from rearch.model.lock import DebianName, GitName, Lock, Name, NotLocked, Sysroot, SysrootName
+from rearch.model.recipe import ArchiveSource, DebianSource, GitSource, LocalSource, Recipe
+from rearch.model.source import PinnedArchive, PinnedDebian, PinnedGit, PinnedLocal, PinnedSource
+from rearch.model.stack import Component, Stack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A name and the components (`stack/name`) that need it."""
+
+    name: Name
+    needed_by: tuple[str, ...]
+
+
+def wanted_names(stacks: Iterable[Stack]) -> tuple[Wanted, ...]:
+    """Every name of these stacks, once, in a stable order."""
+    found: dict[str, tuple[Name, set[str]]] = {}
+    for component in (component for stack in stacks for component in stack.components):
+        for name in component_names(component):
+            found.setdefault(str(name), (name, set()))[1].add(component.id)
+    return tuple(Wanted(name=name, needed_by=tuple(sorted(who))) for _, (name, who) in sorted(found.items()))
+
+
+def component_names(component: Component) -> tuple[Name, ...]:
+    """The names that one component needs: its source, and a sysroot for each platform that links with foreign C."""
+    names: list[Name] = []
+    match component.recipe.source:
+        case GitSource() as source:
+            names.append(GitName(source))
+        case DebianSource() as source:
+            names.append(DebianName(source))
+        case ArchiveSource() | LocalSource():
+            pass
+    for platform, recipe in component.recipes.items():
+        packages = sysroot_packages(recipe)
+        if packages:
+            names.append(SysrootName(platform, packages))
+    return tuple(names)
+
+
+def sysroot_packages(recipe: Recipe) -> tuple[str, ...]:
+    """The foreign Debian packages that a recipe's C code is compiled against."""
+    return recipe.build.go.cgo.packages if recipe.build.go.cgo else ()
+
+
+def pinned_source(component: Component, lock: Lock, local_digests: Mapping[str, str]) -> PinnedSource:
+    """The identity of a component's source. Errors: NotLocked."""
+    match component.recipe.source:
+        case GitSource() as source:
+            identity = lock.get(GitName(source))
+            if not isinstance(identity, PinnedGit):
+                raise NotLocked([str(GitName(source))])
+            return identity
+        case DebianSource() as source:
+            found = lock.get(DebianName(source))
+            if not isinstance(found, PinnedDebian):
+                raise NotLocked([str(DebianName(source))])
+            return found
+        case ArchiveSource() as source:
+            return PinnedArchive(url=source.archive, sha256=source.sha256, strip=source.strip)
+        case LocalSource() as source:
+            path = str(component.folder / source.path)
+            return PinnedLocal(path=path, digest=local_digests[path])
+
+
+def pinned_sysroot(name: SysrootName, lock: Lock) -> Sysroot:
+    """The packages of a sysroot. Errors: NotLocked."""
+    found = lock.get(name)
+    if not isinstance(found, Sysroot):
+        raise NotLocked([str(name)])
+    return found

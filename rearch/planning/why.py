@@ -1,0 +1,94 @@
+"""Why a step runs: a comparison of what was hashed then and now, not a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rearch.model.step import Step, StepId
+
+ABSENT = "(nothing)"
+_GONE = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that differs. `path` is written as `inputs.edits[0].replace`; the values are short texts."""
+
+    path: str
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.before} -> {self.after}"
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """Every leaf in which two documents differ, in reading order."""
+    return tuple(_compare("", before, after))
+
+
+def _compare(path: str, before: Any, after: Any) -> Iterator[Difference]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for name in (*after, *(name for name in before if name not in after)):
+            yield from _compare(f"{path}.{name}" if path else name, before.get(name, _GONE), after.get(name, _GONE))
+    elif isinstance(before, list) and isinstance(after, list):
+        for index in range(max(len(before), len(after))):
+            yield from _compare(f"{path}[{index}]", _item(before, index), _item(after, index))
+    elif before != after:
+        yield Difference(path, _short(before), _short(after))
+
+
+def _item(items: list[Any], index: int) -> Any:
+    return items[index] if index < len(items) else _GONE
+
+
+def _short(value: Any) -> str:
+    if value is _GONE:
+        return ABSENT
+    text = value if isinstance(value, str) else repr(value)
+    text = text if len(text) <= 60 else text[:57] + "..."
+    return repr(text) if isinstance(value, str) else text
+
+
+def reason_from(step: Step, found: tuple[Difference, ...], now: Mapping[str, Any]) -> str:
+    """A clause in words for what differs: what the user changed first, what follows from other steps last."""
+    own = [difference for difference in found if not difference.path.startswith("needs.")]
+    if own:
+        words = list(dict.fromkeys(_words(difference.path, now) for difference in own))
+        return " and ".join(words[:2]) + (f" and {len(words) - 2} more" if len(words) > 2 else "")
+    roles = [difference.path.removeprefix("needs.") for difference in found]
+    needs = [step.needs[role] for role in roles if role in step.needs]
+    return "; ".join(f"{need.kind} {need.subject} is new" for need in needs) or "what it needs changed"
+
+
+_WORDS = {
+    "go_version": "the Go version",
+    "stamps": "a version stamp",
+    "binaries": "the list of binaries",
+    "checks": "the smoke checks",
+    "emulator": "the emulator",
+    "commit": "the commit",
+    "version": "the version",
+    "sha256": "the sha256",
+    "digest": "the folder's content",
+}
+
+
+_LISTS = {"edits": ("edit", "file", "of "), "patches": ("patch", "path", "at "), "fixes": ("fix", "name", "")}
+
+
+def _words(path: str, now: Mapping[str, Any]) -> str:
+    fields = path.split(".")
+    if fields[0] == "rule":
+        return "rearch does this step in another way now"
+    name, _, index = fields[min(1, len(fields) - 1)].partition("[")
+    number = int(index.rstrip("]")) if index else 0
+    items = now.get("inputs", {}).get(name)
+    item = items[number] if isinstance(items, list) and number < len(items) else None
+    if name in _LISTS:
+        noun, field, joint = _LISTS[name]
+        return f"{noun} {number + 1} {joint}{item[field]} changed" if item else f"{noun} {number + 1} is gone"
+    leaf = fields[-1].partition("[")[0]
+    return f"{_WORDS.get(name) or _WORDS.get(leaf) or name} changed"
