@@ -1,4 +1,4 @@
-"""invoke's way in: `invoke --list`. The tasks of the product are in rearch/cli; those for working on rearch are here."""
+"""invoke's way in: `invoke --list`. The product's tasks are in rearch/cli; those for working on rearch are here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from invoke import Collection, Exit, task
+from invoke import Collection, Context, Exit, task
 
 from rearch.cli.program import collection
 
@@ -40,6 +40,7 @@ def _install_missing() -> None:
 
 
 @task(
+    name="test",
     help={
         "only": "a pytest expression: -k ONLY",
         "fast": "unit tests alone",
@@ -47,7 +48,7 @@ def _install_missing() -> None:
         "install": "apt-get install what is missing (as root on Debian)",
     }
 )
-def test(context, only="", fast=False, jobs=0, install=True):
+def run_tests(context: Context, only: str = "", fast: bool = False, jobs: int = 0, install: bool = True) -> None:
     """Run all tests. Its last lines name what could not run here."""
     if install and not fast:
         _install_missing()
@@ -59,7 +60,7 @@ def test(context, only="", fast=False, jobs=0, install=True):
 
 
 @task
-def check(context):
+def check(context: Context) -> None:
     """Lint, types, the import wall, generated files, unit tests: everything that is quick."""
     scripts = Path(sys.executable).parent
     failed = [
@@ -79,7 +80,7 @@ def check(context):
 
 
 @task
-def bench(context, only=""):
+def bench(context: Context, only: str = "") -> None:
     """Measure speed and memory, as ratios in one run; exit 1 when a bound is broken."""
     code = _python("tests.bench", *([only] if only else []))
     if code:
@@ -87,7 +88,7 @@ def bench(context, only=""):
 
 
 @task
-def snapshots(context):
+def snapshots(context: Context) -> None:
     """Rewrite the files under tests/snapshots/ from what the code does now; read the diff before you commit."""
     code = _python("pytest", "tests/unit", "-q", REARCH_SNAPSHOTS="write")
     if code:
@@ -95,7 +96,7 @@ def snapshots(context):
 
 
 ns = collection()
-ns.add_task(test)
+ns.add_task(run_tests)
 dev = Collection("dev")
 for each in (check, bench, snapshots):
     dev.add_task(each)

@@ -55,7 +55,7 @@ class BuildResult:
 def plan(request: Request, report: Reporter) -> tuple[Plan, ProjectState]:
     """The plan of a build, and the view of the store that it was made with."""
     project = load(request)
-    adapters = Adapters(request, project.settings)
+    adapters = Adapters(request, project.settings, report)
     prepared = prepare(request, project, adapters, report)
     state = _state(adapters)
     return make_plan(prepared.steps, state, fresh=_fresh(request, prepared)), state
@@ -64,7 +64,7 @@ def plan(request: Request, report: Reporter) -> tuple[Plan, ProjectState]:
 def build(request: Request, report: Reporter) -> BuildResult:
     """Make what is missing, collect what is there. Step failures are in the result, not raised."""
     project = load(request)
-    adapters = Adapters(request, project.settings)
+    adapters = Adapters(request, project.settings, report)
     prepared = prepare(request, project, adapters, report)
     state = _state(adapters)
     output = Output(adapters.output, adapters.store)
@@ -77,7 +77,7 @@ def build(request: Request, report: Reporter) -> BuildResult:
         summary = _execute(plan, lease, request, adapters, report)
         results = built(plan, adapters.store)
         written = output.collect(results)
-        output.write_index(_index(results, adapters))
+        output.write_index(_index(results))
         state.remember(plan)
     return BuildResult(
         plan=plan,
@@ -123,12 +123,12 @@ def _errors(summary: Summary, results: tuple[Built, ...], request: Request) -> t
     return tuple(errors)
 
 
-def _index(results: tuple[Built, ...], adapters: Adapters) -> Mapping[str, Any]:
+def _index(results: tuple[Built, ...]) -> Mapping[str, Any]:
     """build.json: what was built, from which inputs, and what it turned out to be."""
-    return {"rearch": __version__, "binaries": [entry for result in results for entry in _entries(result, adapters)]}
+    return {"rearch": __version__, "binaries": [entry for result in results for entry in _entries(result)]}
 
 
-def _entries(result: Built, adapters: Adapters) -> list[dict[str, Any]]:
+def _entries(result: Built) -> list[dict[str, Any]]:
     step = result.compiled.step.id
     folder = Path("bin") / str(step.platform) / step.subject.rpartition("/")[2]
     elves = result.verified.facts.get("binaries", {})

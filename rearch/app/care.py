@@ -10,6 +10,7 @@ from rearch.app.request import Request
 from rearch.app.wiring import Adapters
 from rearch.errors import UsageError
 from rearch.model.stack import Settings
+from rearch.report import silent
 
 DAY = 86400.0
 
@@ -77,7 +78,7 @@ def collect(
     from rearch.engine.gc import collect_garbage
     from rearch.model.base import parse_size, parse_span
 
-    adapters = Adapters(Request(project=root, environment=environment), settings_of(root, environment))
+    adapters = Adapters(Request(project=root, environment=environment), settings_of(root, environment), silent)
     max_age = 0.0 if everything else _value(parse_span, age, "--age") if age else None if quota else 30 * DAY
     limit = int(_value(parse_size, quota, "--quota")) if quota else None
     done = collect_garbage(adapters.store, adapters.cache, max_age=max_age, quota=limit, dry_run=dry_run)

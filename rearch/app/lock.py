@@ -21,7 +21,7 @@ def lock(request: Request, report: Reporter, *, check: bool, prune: bool) -> Exi
     path = request.project / LOCK
     before = read_lock(path)
     wanted = wanted_names(project.stacks)
-    adapters = Adapters(request, project.settings)
+    adapters = Adapters(request, project.settings, report)
     missing = [str(want.name) for want in wanted if before.get(want.name) is None]
     if check and not request.update:
         return _checked(missing, before, prune_to(before, request, prune), report)

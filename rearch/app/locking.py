@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import assert_never
@@ -10,7 +10,6 @@ from typing import assert_never
 from rearch.app.wiring import Adapters
 from rearch.errors import RearchError, worst
 from rearch.model.lock import DebianName, Entry, GitName, Identity, Lock, Name, NotLocked, Sysroot, SysrootName
-from rearch.model.source import PinnedDebian, PinnedGit
 from rearch.planning.names import Wanted
 
 PARALLEL = 8
@@ -43,7 +42,7 @@ def complete(lock: Lock, wanted: Iterable[Wanted], adapters: Adapters, *, update
     missing = [want for want in wanted if update or lock.get(want.name) is None]
     if locked and missing:
         raise NotLocked(str(want.name) for want in missing)
-    found = _resolve_all(missing, lock, adapters) if missing else {}
+    found = _resolve_all(missing, adapters) if missing else {}
     needed = {
         str(want.name): Entry(identity=identity, needed_by=want.needed_by)
         for want in wanted
@@ -58,13 +57,13 @@ def complete(lock: Lock, wanted: Iterable[Wanted], adapters: Adapters, *, update
     return Resolved(lock=merged, changed=changed)
 
 
-def _resolve_all(missing: Iterable[Wanted], lock: Lock, adapters: Adapters) -> Mapping[str, Identity]:
+def _resolve_all(missing: Iterable[Wanted], adapters: Adapters) -> Mapping[str, Identity]:
     found: dict[str, Identity] = {}
     errors: list[RearchError] = []
 
     def one(want: Wanted) -> None:
         try:
-            found[str(want.name)] = _resolve(want.name, lock.get(want.name), adapters)
+            found[str(want.name)] = _resolve(want.name, adapters)
         except RearchError as error:
             errors.append(error)
 
@@ -75,12 +74,12 @@ def _resolve_all(missing: Iterable[Wanted], lock: Lock, adapters: Adapters) -> M
     return found
 
 
-def _resolve(name: Name, before: Identity | None, adapters: Adapters) -> Identity:
+def _resolve(name: Name, adapters: Adapters) -> Identity:
     match name:
         case GitName(source):
-            return adapters.git.resolve(source, before if isinstance(before, PinnedGit) else None)
+            return adapters.git.resolve(source, None)
         case DebianName(source):
-            return adapters.debian.resolve(source, before if isinstance(before, PinnedDebian) else None)
+            return adapters.debian.resolve(source, None)
         case SysrootName(platform, packages):
             return Sysroot(packages=adapters.debian.resolve_sysroot(packages, platform))
     assert_never(name)

@@ -86,7 +86,7 @@ def _facts(
         local_digests=_local_digests(components, adapters),
         toolchains=_toolchains(project, adapters),
         cross=_cross(project, components, adapters),
-        emulators={platform: adapters.emulator_name(platform) for platform in platforms},
+        emulators={platform: adapters.emulators.name(platform) for platform in platforms},
         fixes=adapters.fixes(components),
         go=adapters.go_settings(project.settings),
         epoch=source_date_epoch(request.environment),

@@ -37,7 +37,9 @@ def _help(*names: str) -> dict[str, str]:
     return {name: HELP[name] for name in names}
 
 
-def make_request(context: Context, project: str, arch: str, platform: str, stack: str, only: str, **rest: object) -> Request:
+def make_request(
+    context: Context, project: str, arch: str, platform: str, stack: str, only: str, **rest: object
+) -> Request:
     """The request that these flags describe. Errors: UsageError."""
     from rearch.app.request import Request
     from rearch.model.platform import parse_platforms
@@ -63,34 +65,59 @@ def _reporter(kind: str, request: Request, *, verbose: bool) -> Reporter:
 
 @task(
     help=_help(
-        "arch", "platform", "stack", "only", "jobs", "keep-going", "locked", "offline", "fresh", "dry-run", "explain",
-        "require-smoke", "progress", "output", "verbose", "project",
+        "arch",
+        "platform",
+        "stack",
+        "only",
+        "jobs",
+        "keep-going",
+        "locked",
+        "offline",
+        "fresh",
+        "dry-run",
+        "explain",
+        "require-smoke",
+        "progress",
+        "output",
+        "verbose",
+        "project",
     )
 )
 @guarded
 def build(
-    context,
-    arch="",
-    platform="",
-    stack="",
-    only="",
-    jobs=0,
-    keep_going=False,
-    locked=False,
-    offline=False,
-    fresh=False,
-    dry_run=False,
-    explain=False,
-    require_smoke=False,
-    progress="auto",
-    output="",
-    verbose=False,
-    project="",
-):
+    context: Context,
+    arch: str = "",
+    platform: str = "",
+    stack: str = "",
+    only: str = "",
+    jobs: int = 0,
+    keep_going: bool = False,
+    locked: bool = False,
+    offline: bool = False,
+    fresh: bool = False,
+    dry_run: bool = False,
+    explain: bool = False,
+    require_smoke: bool = False,
+    progress: str = "auto",
+    output: str = "",
+    verbose: bool = False,
+    project: str = "",
+) -> int:
     """Rebuild the stacks for another architecture: fetch, patch, compile, verify, smoke."""
     request = make_request(
-        context, project, arch, platform, stack, only, jobs=jobs, offline=offline, output=output,
-        keep_going=keep_going, locked=locked, fresh=fresh, require_smoke=require_smoke,
+        context,
+        project,
+        arch,
+        platform,
+        stack,
+        only,
+        jobs=jobs,
+        offline=offline,
+        output=output,
+        keep_going=keep_going,
+        locked=locked,
+        fresh=fresh,
+        require_smoke=require_smoke,
     )
     if dry_run or explain:
         return _show_plan(request, progress=progress, explain=explain, verbose=verbose)
@@ -112,17 +139,17 @@ def build(
 @task(help=_help("arch", "platform", "stack", "only", "explain", "locked", "offline", "verbose", "project"))
 @guarded
 def plan(
-    context,
-    arch="",
-    platform="",
-    stack="",
-    only="",
-    explain=False,
-    locked=False,
-    offline=False,
-    verbose=False,
-    project="",
-):
+    context: Context,
+    arch: str = "",
+    platform: str = "",
+    stack: str = "",
+    only: str = "",
+    explain: bool = False,
+    locked: bool = False,
+    offline: bool = False,
+    verbose: bool = False,
+    project: str = "",
+) -> int:
     """Print what a build would do, and why. The same as `build --dry-run`."""
     request = make_request(context, project, arch, platform, stack, only, locked=locked, offline=offline)
     return _show_plan(request, progress="auto", explain=explain, verbose=verbose)
@@ -156,7 +183,16 @@ def _show_settings(request: Request) -> None:
     }
 )
 @guarded
-def lock(context, stack="", only="", update=False, check=False, prune=False, offline=False, project=""):
+def lock(
+    context: Context,
+    stack: str = "",
+    only: str = "",
+    update: bool = False,
+    check: bool = False,
+    prune: bool = False,
+    offline: bool = False,
+    project: str = "",
+) -> int:
     """Resolve every name (tag, branch, Debian package) to an identity, in rearch.lock."""
     from rearch.app.lock import lock as run
 

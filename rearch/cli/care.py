@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from invoke import task
+from invoke import Context, task
 
 from rearch.cli.door import answer, environment, guarded, project_root
 
@@ -14,7 +14,7 @@ from rearch.cli.door import answer, environment, guarded, project_root
     }
 )
 @guarded
-def schema(context, check=False, project=""):
+def schema(context: Context, check: bool = False, project: str = "") -> int:
     """Write the JSON schemas (schema/) and the reference page (docs/reference.md) from the models."""
     from rearch.app.care import write_schemas
 
@@ -26,7 +26,7 @@ def schema(context, check=False, project=""):
 
 @task(help={"json": "print JSON", "project": "the project's folder; default: the one around here"})
 @guarded
-def doctor(context, json=False, project=""):
+def doctor(context: Context, json: bool = False, project: str = "") -> int:
     """Look at this host: what is there, what is missing, what it is needed for, how to get it."""
     from rearch.app.care import examine_host
 
@@ -37,7 +37,7 @@ def doctor(context, json=False, project=""):
 
 @task(help={"project": "the project's folder; default: the one around here"})
 @guarded
-def clean(context, project=""):
+def clean(context: Context, project: str = "") -> None:
     """Remove output/. The cache stays: the next build links its results again."""
     from rearch.app.care import clean_output
 
@@ -54,7 +54,9 @@ def clean(context, project=""):
     }
 )
 @guarded
-def gc(context, age="", quota="", dry_run=False, everything=False, project=""):
+def gc(
+    context: Context, age: str = "", quota: str = "", dry_run: bool = False, everything: bool = False, project: str = ""
+) -> None:
     """Remove results and downloads from the cache: by age (default 30d) and quota, never what is in use."""
     from rearch.app.care import collect
 

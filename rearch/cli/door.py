@@ -17,7 +17,7 @@ from rearch.errors import ExitCode, Interrupted, RearchError, UsageError
 P = ParamSpec("P")
 
 
-def guarded(function: Callable[P, int | None]) -> Callable[P, None]:
+def guarded(function: Callable[P, int] | Callable[P, None]) -> Callable[P, None]:
     """A task body whose RearchError becomes text on stderr and an exit code. A bug keeps its traceback."""
 
     @functools.wraps(function)

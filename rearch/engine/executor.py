@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
@@ -86,20 +86,20 @@ class Executor:
 
     def _ready(
         self, waiting: Mapping[StepId, PlannedStep], running: Mapping[Future[Result], tuple[PlannedStep, float]]
-    ) -> Iterable[PlannedStep]:
+    ) -> tuple[PlannedStep, ...]:
         """Steps that can start now, in the plan's order, as far as there are free jobs and lanes."""
-        free = self._policy.jobs - len(running)
-        active = {planned.step.id for planned, _ in running.values()}
-        for planned in tuple(waiting.values()):
-            if free <= 0:
-                return
+        unmade = {*waiting, *(planned.step.id for planned, _ in running.values())}
+        ready: list[PlannedStep] = []
+        for planned in waiting.values():
+            if len(ready) + len(running) >= self._policy.jobs:
+                break
             own = lane(planned.step)
-            if own in self._busy or any(need in waiting or need in active for need in planned.step.needs.values()):
+            if own in self._busy or not unmade.isdisjoint(planned.step.needs.values()):
                 continue
             if own is not None:
                 self._busy.add(own)
-            free -= 1
-            yield planned
+            ready.append(planned)
+        return tuple(ready)
 
     def _give_up(self, waiting: dict[StepId, PlannedStep]) -> None:
         """Drop what can no longer be made: what needs a failed step, or everything after a failure."""

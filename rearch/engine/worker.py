@@ -12,7 +12,7 @@ from typing import IO
 
 from rearch.engine.store import Lease, Store
 from rearch.errors import RearchError, StepError
-from rearch.formats.hashing import hash_file
+from rearch.formats.hashing import sha256_file
 from rearch.formats.tree import remove_tree, tree_digest
 from rearch.model.command import Command, Completed
 from rearch.model.digest import Digest
@@ -158,4 +158,4 @@ def _artifact(path: Path, files: Path) -> Artifact:
         target = str(path.readlink())
         digest = Digest.of(target.encode()).hex
         return Artifact(path=name, size=len(target), digest=digest, mode=0o777, target=target)
-    return Artifact(path=name, size=status.st_size, digest=hash_file(path), mode=status.st_mode & 0o777)
+    return Artifact(path=name, size=status.st_size, digest=sha256_file(path), mode=status.st_mode & 0o777)

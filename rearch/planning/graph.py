@@ -92,7 +92,7 @@ def _before_compile(build: _Build, needs: Mapping[str, StepId]) -> Iterator[Step
     if build.go.layout != "gopath":
         yield _modules(build, needs)
     if build.go.cgo:
-        yield _toolchain(_c_compiler(build))
+        yield _c_toolchain(build)
     packages = sysroot_packages(build.recipe)
     if packages:
         yield _sysroot(build.platform, packages, build.facts)
@@ -112,6 +112,13 @@ def _after_compile(build: _Build, needs: Mapping[str, StepId], compiled: StepId)
 
 def _toolchain(tool: ToolchainInputs) -> Step:
     return Step(id=StepId(StepKind.TOOLCHAIN, tool.name), inputs=tool, needs=FrozenDict())
+
+
+def _c_toolchain(build: _Build) -> Step:
+    """zig is one compiler for all platforms; of cross gcc a host has one for each."""
+    tool = _c_compiler(build)
+    platform = build.platform if tool.kind == "gcc" else None
+    return Step(id=StepId(StepKind.TOOLCHAIN, tool.name, platform), inputs=tool, needs=FrozenDict())
 
 
 def _c_compiler(build: _Build) -> ToolchainInputs:

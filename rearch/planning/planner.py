@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from rearch.model.plan import Action, Plan, PlannedStep
 from rearch.model.step import Step, StepId
-from rearch.planning.why import differences, reason_from
 from rearch.planning.keys import keys_of
+from rearch.planning.why import differences, reason_from
 
 
 class StoreView(Protocol):

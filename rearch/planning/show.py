@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rearch.model.plan import Action, Plan, PlannedStep
-from rearch.planning.why import differences
 from rearch.planning.planner import StoreView
+from rearch.planning.why import differences
 
 
 def plan_lines(plan: Plan, explain_with: StoreView | None = None, *, everything: bool = False) -> Iterator[str]:

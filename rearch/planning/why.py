@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rearch.model.step import Step, StepId
+from rearch.model.step import Step
 
 ABSENT = "(nothing)"
 _GONE = object()

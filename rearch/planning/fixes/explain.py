@@ -1,7 +1,7 @@
 """Known ways in which a compile or a smoke run fails: what they mean, and what to do.
 
 Each row is a regular expression over the output and a text in which `\\g<name>` is what it found and {go} the
-version of the compiler. A row with `fix` names a fix of the catalogue (planning/fixes). The texts of the compiler are
+version of the compiler. Fixes bring their own symptom. The texts of the compiler are
 those of Go 1.9 to 1.27; where one was reworded, the row knows both.
 """
 
@@ -68,8 +68,8 @@ ILLS = (
     ),
     Ill(
         r"inconsistent vendoring|is explicitly required in go\.mod, but not marked as explicit in vendor/modules\.txt",
-        "vendor/modules.txt and go.mod disagree: patch the one that is wrong, or set `build.go.env: {GOFLAGS: -mod=mod}` "
-        "to leave vendor/ out",
+        "vendor/modules.txt and go.mod disagree: patch the one that is wrong, or leave vendor/ out with "
+        "`build.go.env: {GOFLAGS: -mod=mod}`",
     ),
     Ill(
         r"import lookup disabled by -mod=vendor|cannot find module providing package",
@@ -77,7 +77,7 @@ ILLS = (
     ),
     Ill(
         r"missing go\.sum entry",
-        "go.sum lacks an entry, so nothing says what the module must be: add go.sum by a patch (`go mod tidy` writes it)",
+        "go.sum lacks an entry, so nothing says what the module must be: add it by a patch (`go mod tidy` writes it)",
     ),
     Ill(
         r"updates to go\.(?:mod|sum) needed|go: updating go\.(?:mod|sum)",
@@ -119,7 +119,7 @@ ILLS = (
         "this package needs C: set `build.go.cgo` to a toolchain of kind zig or gcc, or find the build tag without C",
     ),
     Ill(
-        r"C compiler \"(?P<compiler>[^\"]{1,100})\" not found|exec: \"(?P<other>[\w.+/-]{0,80}g?cc)\": executable file not found",
+        r"C compiler \"[^\"]{1,100}\" not found|exec: \"[\w.+/-]{0,80}(?:gcc|zig|cc)\": executable file not found",
         "the C compiler is not there: `invoke doctor` says how to get the cross compilers",
     ),
     Ill(
@@ -127,7 +127,7 @@ ILLS = (
         r"the header \g<header> is missing: add the Debian package that has it to `build.go.cgo.packages`",
     ),
     Ill(
-        r"(?:cannot find -l|unable to find library -l|unable to find dynamic system library ')(?P<library>[\w.+-]{1,80})",
+        r"(?:cannot find -l|unable to find (?:library -l|dynamic system library '))(?P<library>[\w.+-]{1,80})",
         r"the library \g<library> is missing for the target: add its -dev package to `build.go.cgo.packages`",
     ),
     Ill(
@@ -150,8 +150,8 @@ ILLS = (
     ),
     Ill(
         r"[Ee]xec format error|cannot execute binary file",
-        "a program of another architecture was started: a foreign binary without emulator (`invoke doctor` shows qemu), "
-        "or an x86 program that the source brings along",
+        "a program of another architecture was started: a foreign binary without emulator (`invoke doctor` shows "
+        "qemu), or an x86 program that the source brings along",
     ),
     Ill(
         r"version [`'](?P<version>GLIBC_[\d.]{1,12})' not found",

@@ -1,0 +1,164 @@
+"""The store: whole or absent, leases, sweeping, garbage collection, collecting into output/."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from rearch.engine.collect import Output, built
+from rearch.engine.gc import collect_garbage
+from rearch.engine.lockfile import BadLock, lock_text, read_lock, write_lock
+from rearch.engine.state import ProjectState
+from rearch.engine.store import Store
+from rearch.model.plan import Plan
+from rearch.model.step import StepKind
+from rearch.planning.graph import steps_of
+from rearch.planning.planner import make_plan
+from tests.support.engines import Bench
+from tests.support.plans import AMD64, ARM64, component, facts
+
+GO = {"layout": "gopath", "binaries": {"hello": "."}, "links": {"hi": "hello"}}
+
+
+def _built(bench: Bench, **changes: object) -> Plan:
+    example = component(platforms=(ARM64, AMD64), build={"toolchain": "go-test", "go": GO}, **changes)
+    plan = make_plan(steps_of((example,), facts(example)), ProjectState(bench.store, bench.base / "last.json"))
+    assert bench.run(plan).failed == ()
+    return plan
+
+
+def test_a_result_can_be_read_back(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    plan = _built(bench)
+    compiled = next(planned for planned in plan.steps if planned.step.id.kind is StepKind.COMPILE)
+    result = bench.store.load(compiled.key)
+    assert [(artifact.path, artifact.mode, artifact.target) for artifact in result.artifacts] == [
+        ("bin/hello", 0o755, None),
+        ("bin/hi", 0o777, "hello"),
+    ]
+    assert bench.store.document(compiled.key) == json.loads(json.dumps(compiled.document))
+    fetched = next(planned for planned in plan.steps if planned.step.id.kind is StepKind.FETCH)
+    assert len(str(bench.store.load(fetched.key).facts["tree"])) == 64
+
+
+def test_output_is_linked_and_left_alone_when_it_is_there(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    plan = _built(bench)
+    output = Output(tmp_path / "output", bench.store)
+    output.prepare()
+    written = output.collect(built(plan, bench.store))
+    folder = tmp_path / "output/bin/linux/arm64/hello"
+    assert {path.name for path in written} == {"hello", "hi"}
+    assert (folder / "hello").read_text() == "hello for linux/arm64"
+    assert str((folder / "hi").readlink()) == "hello"
+    assert output.collect(built(plan, bench.store)) == ()
+    (folder / "stale").write_text("from an earlier recipe")
+    (folder / "hello").unlink()
+    (folder / "hello").write_text("somebody's own")
+    assert output.collect(built(plan, bench.store)) == (folder / "hello",)
+    assert sorted(path.name for path in folder.iterdir()) == ["hello", "hi"]
+    compiled = next(planned for planned in plan.steps if planned.step.id.platform == ARM64)
+    assert bench.store.files(compiled.key).joinpath("bin/hello").read_text() == "hello for linux/arm64"
+
+
+def test_nothing_unverified_is_handed_out(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    plan = _built(bench)
+    verify = next(planned for planned in plan.steps if planned.step.id.kind is StepKind.VERIFY)
+    bench.store.discard(bench.store.folder(verify.key))
+    results = built(plan, bench.store)
+    assert [result.compiled.step.id.platform for result in results] == [
+        platform for platform in (ARM64, AMD64) if platform != verify.step.id.platform
+    ]
+
+
+def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    dead = store.root / "leases" / "999999-1"
+    dead.parent.mkdir(parents=True)
+    dead.write_text("")
+    (store.root / "scratch" / "999999-1" / "0").mkdir(parents=True)
+    with store.lease() as lease:
+        lease.scratch.mkdir(parents=True)
+        store.sweep()
+        assert lease.scratch.exists()
+    assert not dead.exists()
+    assert list((store.root / "scratch").iterdir()) == []
+
+
+def test_gc_keeps_what_is_young_and_what_is_leased(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    plan = _built(bench)
+    keys = sorted(planned.key for planned in plan.steps)
+    old = time.time() - 100 * 86400
+    for key in keys:
+        os.utime(bench.store.folder(key) / "result.json", (old, old))
+    with bench.store.lease() as lease:
+        with bench.store.gate(exclusive=False):
+            lease.declare(keys[:2])
+        dry = collect_garbage(bench.store, tmp_path / "cache", max_age=86400, quota=None, dry_run=True)
+        assert len(dry.removed) == len(keys) - 2
+        assert sorted(bench.store.all_keys()) == keys
+        collect_garbage(bench.store, tmp_path / "cache", max_age=86400, quota=None)
+        assert sorted(bench.store.all_keys()) == keys[:2]
+    collect_garbage(bench.store, tmp_path / "cache", max_age=86400, quota=None)
+    assert list(bench.store.all_keys()) == []
+
+
+def test_gc_by_quota_removes_the_longest_unused_first(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    keys = [planned.key for planned in _built(bench).steps]
+    for age, key in enumerate(keys):
+        when = time.time() - 10_000 + age * 100
+        os.utime(bench.store.folder(key) / "result.json", (when, when))
+    everything = collect_garbage(bench.store, tmp_path / "cache", max_age=None, quota=None)
+    assert everything.removed == ()
+    half = everything.kept_bytes // 2
+    done = collect_garbage(bench.store, tmp_path / "cache", max_age=None, quota=half)
+    assert done.kept_bytes <= half
+    assert [item.key for item in done.removed] == keys[: len(done.removed)]
+
+
+def test_use_keeps_a_result_young(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    key = _built(bench).steps[0].key
+    record = bench.store.folder(key) / "result.json"
+    os.utime(record, (1, 1))
+    assert bench.store.has(key)
+    assert time.time() - record.stat().st_mtime < 60
+
+
+def test_lock_round_trip(tmp_path: Path) -> None:
+    lock = facts(component("a"), component("b")).lock
+    assert write_lock(tmp_path / "rearch.lock", lock)
+    assert not write_lock(tmp_path / "rearch.lock", lock)
+    assert read_lock(tmp_path / "rearch.lock") == lock
+    assert lock_text(lock).index("example.org/a") < lock_text(lock).index("example.org/b")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"format": 2, "names": {}}',
+        '{"format": 1}',
+        '{"format": 1, "names": {"git x": {"kind": "git", "needed_by": []}}}',
+        '{"format": 1, "names": {"git x": {"kind": "svn", "needed_by": []}}}',
+        '{"format": 1, "names": {"g": {"kind": "git", "needed_by": [], "url": "u", "ref": "r", "commit": "--x",'
+        ' "time": 0, "submodules": false}}}',
+    ],
+)
+def test_a_torn_lock_is_a_clear_error(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "rearch.lock"
+    path.write_text(text)
+    with pytest.raises(BadLock, match=r"rearch\.lock"):
+        read_lock(path)
+
+
+def test_no_lock_is_an_empty_lock(tmp_path: Path) -> None:
+    assert read_lock(tmp_path / "rearch.lock").entries == {}
