@@ -56,7 +56,7 @@ def plan(request: Request, report: Reporter) -> tuple[Plan, ProjectState]:
     """The plan of a build, and the view of the store that it was made with."""
     project = load(request)
     adapters = Adapters(request, project.settings, report)
-    prepared = prepare(request, project, adapters, report)
+    prepared = prepare(request, project, adapters, report, write=False)
     state = _state(adapters)
     return make_plan(prepared.steps, state, fresh=_fresh(request, prepared)), state
 

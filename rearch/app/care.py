@@ -17,9 +17,19 @@ DAY = 86400.0
 
 def settings_of(root: Path, environment: dict[str, str]) -> Settings:
     """The project's settings alone, without its recipes."""
-    from rearch.config.settings import load_settings
+    from rearch.config.settings import settings_origins
 
-    return load_settings(root, environment, {})
+    return settings_origins(root, environment=environment, flags={})[0]
+
+
+def settings_lines(request: Request) -> Iterator[str]:
+    """Every setting with its value and who said so."""
+    from rearch.config.settings import settings_origins
+
+    _, origins = settings_origins(request.project, environment=request.environment, flags=request.flags)
+    width = max(len(origin.name) for origin in origins)
+    for origin in origins:
+        yield f"{origin.name:<{width}}  {origin.value or '(empty)'}  [{origin.origin}]"
 
 
 def write_schemas(root: Path, *, check: bool) -> tuple[str, ...]:

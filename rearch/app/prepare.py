@@ -47,22 +47,26 @@ def load(request: Request) -> Project:
     )
 
 
-def prepare(request: Request, project: Project, adapters: Adapters, report: Reporter) -> Prepared:
-    """Resolve names, look at the host, and lay out all steps. Writes rearch.lock when a name was new."""
+def prepare(
+    request: Request, project: Project, adapters: Adapters, report: Reporter, *, write: bool = True
+) -> Prepared:
+    """Resolve names, look at the host, and lay out all steps. With `write`, a name that was new goes into rearch.lock."""
     components = tuple(component for stack in project.stacks for component in stack.components)
-    lock = update_lock(request, project, adapters, report)
+    lock = update_lock(request, project, adapters, report, write=write)
     facts = _facts(request, project, components, lock, adapters)
     return Prepared(project=project, components=components, lock=lock, facts=facts, steps=steps_of(components, facts))
 
 
-def update_lock(request: Request, project: Project, adapters: Adapters, report: Reporter) -> Lock:
+def update_lock(
+    request: Request, project: Project, adapters: Adapters, report: Reporter, *, write: bool = True
+) -> Lock:
     """The lock with every wanted name in it."""
     path = request.project / LOCK
     before = read_lock(path)
     resolved = complete(before, wanted_names(project.stacks), adapters, update=request.update, locked=request.locked)
     for name in resolved.changed:
-        report(Said(text=f"locked {name}: {identity_text(resolved.lock, name)}"))
-    if not request.locked and resolved.changed:
+        report(Said(text=f"{'locked' if write else 'would lock'} {name}: {identity_text(resolved.lock, name)}"))
+    if write and resolved.changed:
         write_lock(path, resolved.lock)
     return resolved.lock
 

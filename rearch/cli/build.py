@@ -168,9 +168,9 @@ def _show_plan(request: Request, *, progress: str, explain: bool, verbose: bool)
 
 
 def _show_settings(request: Request) -> None:
-    from rearch.config.settings import settings_lines
+    from rearch.app.care import settings_lines
 
-    for line in settings_lines(request.project, request.environment, request.flags):
+    for line in settings_lines(request):
         say(line)
 
 

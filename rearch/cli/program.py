@@ -39,7 +39,8 @@ class Rearch(Program):
 
     def update_config(self, merge: bool = True) -> None:
         super().update_config(merge=False)
-        os.environ.setdefault("REARCH_PROJECT", self.args.project.value or "")
+        if self.args.project.value:
+            os.environ["REARCH_PROJECT"] = self.args.project.value
         if merge:
             self.config.merge()
 
