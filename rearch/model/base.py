@@ -34,18 +34,25 @@ class Says:
     """What a kind of scalar is, for the reference page, the schema and messages.
 
     `pattern` is a regular expression for the schema: editors check it, rearch itself uses the validator.
+    `types` are JSON's types for what an editor may take the scalar for: it sees a number in `version: 1.10`.
     """
 
     words: str
     pattern: str | None = None
+    types: tuple[str, ...] = ("string", "number", "boolean")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong inside a model: `path` is relative to the model that raises it."""
+    """One thing that is wrong inside a model: `path` is relative to the model that raises it.
+
+    `needs` are the paths of the values that contradict each other. Where one of them is wrong by itself, the
+    contradiction means nothing.
+    """
 
     path: Path
     text: str
+    needs: tuple[Path, ...] = ()
 
 
 class Faults(ValueError):
@@ -104,7 +111,7 @@ def parse_span(value: object) -> float:
 
 def _full(value: str) -> str:
     if not value.strip():
-        raise ValueError("empty")
+        raise ValueError("it cannot be empty")
     if "\0" in value:
         raise ValueError("a NUL character cannot be part of it")
     return value
@@ -139,7 +146,7 @@ def _platform(value: str) -> str:
     try:
         return str(parse_platform(value))
     except UsageError as error:
-        raise ValueError(f"{error.summary}; {error.hint}") from None
+        raise ValueError(f"no such platform; {error.hint}") from None
 
 
 def _variable(value: str) -> str:
@@ -173,10 +180,18 @@ class FrozenDict(dict[K, V]):
 NOTHING: Mapping[str, str] = FrozenDict()
 
 
-Flag = Annotated[bool, BeforeValidator(_flag), Says("true or false", "^(true|false)$")]
-Count = Annotated[int, BeforeValidator(_count), Says("whole number", "^[0-9]{1,18}$")]
-Size = Annotated[int, BeforeValidator(parse_size), Says("size (`512M`, `20G`)", "^[0-9]+ *[kKmMgGtT]?([iI]?[bB])?$")]
-Span = Annotated[float, BeforeValidator(parse_span), Says("time (`30s`, `5m`, `14d`)", r"^[0-9]+(\.[0-9]+)? *(ms|[smhd])?$")]
+Flag = Annotated[bool, BeforeValidator(_flag), Says("true or false", "^(true|false)$", ("boolean", "string"))]
+Count = Annotated[int, BeforeValidator(_count), Says("whole number", "^[0-9]{1,18}$", ("integer", "string"))]
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    Says("size (`512M`, `20G`)", "^[0-9]+ *[kKmMgGtT]?([iI]?[bB])?$", ("integer", "string")),
+]
+Span = Annotated[
+    float,
+    BeforeValidator(parse_span),
+    Says("time (`30s`, `5m`, `14d`)", r"^[0-9]+(\.[0-9]+)? *(ms|[smhd])?$", ("number", "string")),
+]
 Text = Annotated[str, Says("text")]
 FullText = Annotated[str, AfterValidator(_full), Says("text, not empty")]
 Name = Annotated[str, AfterValidator(_name), Says("name", "^[a-z0-9]+([._-][a-z0-9]+)*$")]

@@ -10,7 +10,7 @@ from pathlib import Path
 class Command:
     """`env` is the whole environment: nothing of os.environ enters unless it is named. `timeout` in seconds.
 
-    `until` is a regular expression (`^` and `$` match at line ends): the command is ended as soon as its output matches.
+    `until` is a regular expression (`^` and `$` match at line ends): the command is ended when its output matches.
     """
 
     argv: tuple[str, ...]

@@ -6,7 +6,10 @@ A document is the readable form that is hashed: JSON objects, lists, strings, nu
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+import json
+from collections.abc import Iterable, Mapping
+from json.encoder import encode_basestring
 from pathlib import PurePath
 from typing import Any
 
@@ -39,10 +42,56 @@ def document(value: object) -> Document:
         case BaseModel():
             return value.model_dump(mode="json")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {
-            item.name: document(getattr(value, item.name))
-            for item in dataclasses.fields(value)
-            if "outside_key" not in item.metadata
-        }
-        return {"is": type(value).__name__, **fields}
+        return {"is": type(value).__name__} | {name: document(getattr(value, name)) for name in key_fields(type(value))}
     raise TypeError(f"{type(value).__name__} cannot enter a key")
+
+
+@functools.cache
+def key_fields(kind: type) -> tuple[str, ...]:
+    """The fields of a dataclass that enter a key, in their order."""
+    return tuple(item.name for item in dataclasses.fields(kind) if "outside_key" not in item.metadata)
+
+
+def canonical(readable: object) -> str:
+    """JSON with sorted names and no white space: one text for one value."""
+    return json.dumps(readable, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+class Canonicalizer:
+    """`canonical(document(value))`, for many values that share parts: each part is written once.
+
+    A part is known by its identity, so the values must stay alive and unchanged as long as this is used.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, str] = {}
+        self._alive: list[object] = []
+
+    def text(self, value: object) -> str:
+        """The canonical JSON of a value's document."""
+        if type(value) is str:
+            return encode_basestring(value)
+        if value is None or type(value) in (bool, int, float):
+            return json.dumps(value)
+        known = self._known.get(id(value))
+        if known is None:
+            known = self._known[id(value)] = self._container(value)
+            self._alive.append(value)
+        return known
+
+    def _container(self, value: object) -> str:
+        if isinstance(value, tuple | list):
+            return f"[{','.join(map(self.text, value))}]"
+        if isinstance(value, Mapping):
+            return self._object((str(key), item) for key, item in value.items())
+        if dataclasses.is_dataclass(value) and not isinstance(value, type) and not isinstance(value, Platform | Digest):
+            fields = ((name, getattr(value, name)) for name in key_fields(type(value)))
+            return self._object((("is", type(value).__name__), *fields))
+        return canonical(document(value))
+
+    def _object(self, items: Iterable[tuple[str, object]]) -> str:
+        return f"{{{','.join(f'{encode_basestring(name)}:{self.text(item)}' for name, item in sorted(items, key=_first))}}}"
+
+
+def _first(item: tuple[str, object]) -> str:
+    return item[0]

@@ -17,7 +17,9 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedStep:
-    """`reason` is a clause in words: `edit 1 of main.go changed`. `document` is what the key was made from."""
+    """`reason` is a clause in words: `edit 1 of main.go changed`. `document` is what the key was made
+    from; empty for a step that is reused.
+    """
 
     step: Step
     key: str

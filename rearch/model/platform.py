@@ -23,6 +23,7 @@ class Architecture:
     `debian` is None where Debian has no port with this instruction set as its baseline.
     `qemu_cpu` makes qemu-user refuse instructions that this variant lacks (empty: qemu's default). `also_runs`
     names the architectures whose programs this kernel may run without emulation; whether it does, one has to try.
+    `zig_cpu` is the -mcpu with which zig keeps to this variant's instructions (empty: zig's default for the target).
     """
 
     name: str
@@ -42,6 +43,13 @@ class Architecture:
     musl_loader: str = ""
     qemu_cpu: str = ""
     also_runs: tuple[str, ...] = ()
+    gnu_cross: str = ""
+    zig_cpu: str = ""
+
+    @property
+    def gnu(self) -> str:
+        """Prefix of the GNU cross compiler's programs: `i686-linux-gnu` where Debian's multiarch folder says i386."""
+        return self.gnu_cross or self.triplet
 
 
 _TABLE = (
@@ -111,6 +119,7 @@ _TABLE = (
         glibc_loader="/lib/ld-linux-armhf.so.3",
         musl_loader="/lib/ld-musl-armhf.so.1",
         qemu_cpu="arm1176",
+        zig_cpu="arm1176jzf_s",
     ),
     Architecture(
         name="386",
@@ -126,6 +135,7 @@ _TABLE = (
         bits=32,
         glibc_loader="/lib/ld-linux.so.2",
         musl_loader="/lib/ld-musl-i386.so.1",
+        gnu_cross="i686-linux-gnu",
     ),
     Architecture(
         name="riscv64",

@@ -186,7 +186,7 @@ class GoBuild(Model):
                 faults.append(Fault(("links", link), f"{link} is a binary already"))
             if target not in self.binaries:
                 text = f"{target} is none of the binaries: {', '.join(self.binaries)}"
-                faults.append(Fault(("links", link), text))
+                faults.append(Fault(("links", link), text, needs=(("binaries",),)))
         refuse(faults)
         return self
 
@@ -227,7 +227,7 @@ class Smoke(Model):
     @model_validator(mode="after")
     def _stops(self) -> Smoke:
         if self.stop and self.expect is None:
-            refuse([Fault(("stop",), "stop waits for the text of `expect`, which is missing")])
+            refuse([Fault(("stop",), "stop waits for the text of `expect`, which is missing", (("expect",),))])
         return self
 
 
@@ -257,11 +257,16 @@ class Recipe(Model):
     def _agrees(self) -> Recipe:
         outputs = (*self.build.go.binaries, *self.build.go.links)
         faults = [
-            Fault(("smoke", index, "run", 0), f"smoke runs {check.run[0]}, which is none of {', '.join(outputs)}")
+            Fault(
+                ("smoke", index, "run", 0),
+                f"smoke runs {check.run[0]}, which is none of {', '.join(outputs)}",
+                needs=(("build", "go", "binaries"), ("build", "go", "links")),
+            )
             for index, check in enumerate(self.smoke)
             if check.run[0] not in outputs
         ]
         if self.version is None and not isinstance(self.source, DebianSource):
-            faults.append(Fault((), "version is missing (only a debian source may leave it out)"))
+            text = "version is missing (only a debian source may leave it out)"
+            faults.append(Fault((), text, needs=(("version",), ("source",))))
         refuse(faults)
         return self

@@ -59,10 +59,12 @@ class Toolchain(Model):
     def _one_origin(self) -> Toolchain:
         faults = []
         if (self.hosts is None) == (self.system is None):
-            faults.append(Fault((), "exactly one of hosts and system is wanted"))
+            faults.append(Fault((), "exactly one of hosts and system is wanted", (("hosts",), ("system",))))
         if self.hosts is not None and self.version is None:
-            faults.append(Fault((), "version is missing: hosts are pinned, so say which version they give"))
+            text = "version is missing: hosts are pinned, so say which version they give"
+            faults.append(Fault((), text, needs=(("version",),)))
         if self.kind == "gcc" and self.system is None:
-            faults.append(Fault(("kind",), "kind gcc is the host's own cross compiler: say system"))
+            text = "kind gcc is the host's own cross compiler: say system"
+            faults.append(Fault(("kind",), text, needs=(("system",),)))
         refuse(faults)
         return self

@@ -6,10 +6,12 @@ They are plain names: `${{ commit }}`, `${{ date }}`, `${{ arch }}`. The rest wa
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 
 from rearch.errors import UsageError
+from rearch.model.base import FrozenDict
 from rearch.model.platform import Platform
 from rearch.model.source import PinnedDebian, PinnedGit, PinnedSource
 
@@ -65,24 +67,34 @@ def source_time(source: PinnedSource, epoch: int | None) -> int | None:
 
 
 class Expander:
-    """Replaces the open names of one component's texts."""
+    """Replaces the open names of one component's texts. What holds none comes back as the same object."""
 
-    def __init__(self, component: str, known: Mapping[str, str]) -> None:
+    def __init__(self, component: str, known: Callable[[], Mapping[str, str]]) -> None:
         self._component = component
-        self._known = known
+        self._make = known
+
+    @cached_property
+    def _known(self) -> Mapping[str, str]:
+        return self._make()
 
     def text(self, value: str) -> str:
         """The text with every open name replaced. Errors: NotKnown."""
         return _OPEN.sub(self._value, value) if "${{" in value else value
 
     def texts(self, values: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(self.text, values))
+        return tuple(map(self.text, values)) if _is_open(values) else values
 
     def mapping(self, values: Mapping[str, str]) -> Mapping[str, str]:
-        return {self.text(key): self.text(value) for key, value in values.items()}
+        if not _is_open(values) and not _is_open(values.values()):
+            return values
+        return FrozenDict({self.text(key): self.text(value) for key, value in values.items()})
 
     def _value(self, match: re.Match[str]) -> str:
         try:
             return self._known[match[1]]
         except KeyError:
             raise NotKnown(self._component, match[1]) from None
+
+
+def _is_open(values: Iterable[str]) -> bool:
+    return any("${{" in value for value in values)

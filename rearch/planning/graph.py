@@ -8,7 +8,8 @@ from rearch.errors import UsageError
 from rearch.model.base import FrozenDict
 from rearch.model.lock import SysrootName
 from rearch.model.platform import Platform
-from rearch.model.recipe import Recipe
+from rearch.model.recipe import Recipe, Smoke
+from rearch.model.source import PinnedSource
 from rearch.model.stack import Component
 from rearch.model.step import (
     CompileInputs,
@@ -40,25 +41,28 @@ def steps_of(components: Iterable[Component], facts: Facts) -> tuple[Step, ...]:
 
 
 def _component_steps(component: Component, facts: Facts) -> Iterator[Step]:
-    source = _fetch(component, facts)
-    yield source
-    patched = _patch(component, facts, source.id)
+    source = pinned_source(component, facts.lock, facts.local_digests)
+    fetched = Step(id=StepId(StepKind.FETCH, component.id), inputs=FetchInputs(source=source), needs=FrozenDict())
+    yield fetched
+    patched = _patch(component, facts, fetched.id)
     yield patched
     for platform, recipe in component.recipes.items():
-        yield from _platform_steps(_Build(component, platform, recipe, facts), patched.id)
+        yield from _platform_steps(_Build(component, platform, recipe, source, facts), patched.id)
 
 
 class _Build:
     """One component on one platform: what its steps have in common."""
 
-    def __init__(self, component: Component, platform: Platform, recipe: Recipe, facts: Facts) -> None:
+    def __init__(
+        self, component: Component, platform: Platform, recipe: Recipe, source: PinnedSource, facts: Facts
+    ) -> None:
         self.component = component
         self.platform = platform
         self.recipe = recipe
         self.facts = facts
         self.go = recipe.build.go
-        self.source = pinned_source(component, facts.lock, facts.local_digests)
-        self.expand = Expander(component.id, context(self.source, platform, facts.epoch))
+        self.source = source
+        self.expand = Expander(component.id, lambda: context(source, platform, facts.epoch))
         self.toolchain = facts.toolchains[recipe.build.toolchain]
 
     def id(self, kind: StepKind) -> StepId:
@@ -127,14 +131,6 @@ def _c_compiler(build: _Build) -> ToolchainInputs:
     return build.facts.cross.get((name, build.platform)) or build.facts.toolchains[name]
 
 
-def _fetch(component: Component, facts: Facts) -> Step:
-    return Step(
-        id=StepId(StepKind.FETCH, component.id),
-        inputs=FetchInputs(source=pinned_source(component, facts.lock, facts.local_digests)),
-        needs=FrozenDict(),
-    )
-
-
 def place_of(component: Component) -> str:
     """Where a component's source lies below gopath/src."""
     return component.recipe.build.go.import_path or component.name
@@ -174,7 +170,7 @@ def _generate(build: _Build, needs: Mapping[str, StepId]) -> Step:
         place=place_of(build.component),
         directory=build.go.directory,
         commands=tuple(build.expand.texts(command) for command in build.go.generate),
-        env=FrozenDict(build.expand.mapping(build.go.env)),
+        env=build.expand.mapping(build.go.env),
     )
     roles = {role: needs[role] for role in ("source", "go")}
     return Step(id=build.id(StepKind.GENERATE), inputs=inputs, needs=FrozenDict(roles))
@@ -206,13 +202,13 @@ def _compile_inputs(build: _Build) -> CompileInputs:
         place=place_of(build.component),
         layout=go.layout,
         directory=go.directory,
-        binaries=FrozenDict(expand.mapping(go.binaries)),
-        links=FrozenDict(expand.mapping(go.links)),
+        binaries=expand.mapping(go.binaries),
+        links=expand.mapping(go.links),
         tags=expand.texts(go.tags),
         ldflags=expand.texts(go.ldflags),
-        stamps=FrozenDict(expand.mapping(go.stamps)),
+        stamps=expand.mapping(go.stamps),
         strip=go.strip,
-        env=FrozenDict(expand.mapping(go.env)),
+        env=expand.mapping(go.env),
         cgo_kind=_c_compiler(build).kind if go.cgo else None,
         cgo_link=go.cgo.link if go.cgo else None,
         source_date_epoch=source_time(build.source, build.facts.epoch) or 0,
@@ -233,14 +229,16 @@ def _verify_inputs(build: _Build) -> VerifyInputs:
 
 def _smoke_inputs(build: _Build) -> SmokeInputs:
     checks = tuple(
-        check.model_copy(
-            update={
-                "run": build.expand.texts(check.run),
-                "env": FrozenDict(build.expand.mapping(check.env)),
-                "expect": build.expand.text(check.expect) if check.expect is not None else None,
-            }
-        )
+        _expanded(check, build.expand)
         for check in build.recipe.smoke
         if check.platforms is None or str(build.platform) in check.platforms
     )
     return SmokeInputs(platform=build.platform, checks=checks, emulator=build.facts.emulators[build.platform])
+
+
+def _expanded(check: Smoke, expand: Expander) -> Smoke:
+    texts: dict[str, object] = {"run": expand.texts(check.run), "env": expand.mapping(check.env)}
+    if check.expect is not None:
+        texts["expect"] = expand.text(check.expect)
+    same = all(value is getattr(check, name) for name, value in texts.items())
+    return check if same else check.model_copy(update=texts)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rearch.model.key import document
+from rearch.model.key import Canonicalizer, canonical, document
 from rearch.model.step import Step, StepId, StepKind
 
 # Raised by one when a change to a step's code changes what it makes from the same inputs.
@@ -39,17 +38,14 @@ def key_of(readable: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(readable).encode()).hexdigest()
 
 
-def canonical(readable: object) -> str:
-    """JSON with sorted names and no white space: one text for one value."""
-    return json.dumps(readable, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def keys_of(steps: Iterable[Step]) -> tuple[dict[StepId, str], dict[StepId, dict[str, Any]]]:
-    """Key and document of each step, which must come after those that it needs."""
+def keys_of(steps: Iterable[Step]) -> dict[StepId, str]:
+    """The key of each step, which must come after those that it needs. The same as `key_of(step_document(...))`."""
     keys: dict[StepId, str] = {}
-    documents: dict[StepId, dict[str, Any]] = {}
+    writer = Canonicalizer()
     for step in steps:
-        readable = step_document(step, keys)
-        documents[step.id] = readable
-        keys[step.id] = key_of(readable)
-    return keys, documents
+        kind = step.id.kind
+        needs = ",".join(f'"{role}":"{keys[step.needs[role]]}"' for role in sorted(step.needs))
+        inputs = writer.text(step.inputs)
+        text = f'{{"inputs":{inputs},"needs":{{{needs}}},"rule":{RULES[kind]},"step":"{kind.value}"}}'
+        keys[step.id] = hashlib.sha256(text.encode()).hexdigest()
+    return keys

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from rearch.model.plan import Action, Plan, PlannedStep
 from rearch.model.step import Step, StepId
-from rearch.planning.keys import keys_of
+from rearch.planning.keys import keys_of, step_document
 from rearch.planning.why import differences, reason_from
 
 
@@ -38,7 +38,7 @@ class _Planner:
     def __init__(self, steps: tuple[Step, ...], view: StoreView, fresh: frozenset[StepId]) -> None:
         self._view = view
         self._fresh = fresh
-        self._keys, self._documents = keys_of(steps)
+        self._keys = keys_of(steps)
         self._there = {step.id: step.id not in fresh and view.has(self._keys[step.id]) for step in steps}
         self._running = self._find_running(steps)
 
@@ -61,9 +61,8 @@ class _Planner:
         return frozenset(running)
 
     def _planned(self, step: Step, action: Action, reason: str) -> PlannedStep:
-        return PlannedStep(
-            step=step, key=self._keys[step.id], action=action, reason=reason, document=self._documents[step.id]
-        )
+        readable = step_document(step, self._keys) if action is Action.RUN else {}
+        return PlannedStep(step=step, key=self._keys[step.id], action=action, reason=reason, document=readable)
 
     def _reason(self, step: Step) -> str:
         if step.id in self._fresh:
@@ -76,5 +75,5 @@ class _Planner:
         before = self._view.document(last)
         if before is None:
             return "its inputs changed (the earlier ones are no longer in the store)"
-        now = self._documents[step.id]
+        now = step_document(step, self._keys)
         return reason_from(step, differences(before, now), now)

@@ -17,8 +17,10 @@ def plan_lines(plan: Plan, explain_with: StoreView | None = None, *, everything:
             if explain_with is not None and planned.action is Action.RUN:
                 yield from _explanation(planned, explain_with)
     count = len(plan.to_run)
-    yield f"{count} to run, {len(plan.steps) - count} reused" if count else (
-        f"nothing to do: all {len(plan.steps)} steps are made from the same inputs"
+    yield (
+        f"{count} to run, {len(plan.steps) - count} reused"
+        if count
+        else (f"nothing to do: all {len(plan.steps)} steps are made from the same inputs")
     )
 
 

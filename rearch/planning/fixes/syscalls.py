@@ -56,7 +56,9 @@ stay and are not used.""",
     ),
 )
 
-_ARGUMENT = r"[^(),\n]*(?:\([^()\n]*\)[^(),\n]*)*"
+# Text without a comma outside of brackets, which may be nested twice: int(file.Fd()).
+_BRACKETS = r"\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)"
+_ARGUMENT = rf"[^(),\n]*(?:{_BRACKETS}[^(),\n]*)*"
 
 DUP2_ARM64 = KnownFix(
     name="dup2-arm64",

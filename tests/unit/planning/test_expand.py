@@ -27,7 +27,7 @@ def test_upstream_version(debian: str, upstream: str) -> None:
 
 
 def test_git_knows_commit_and_date() -> None:
-    expand = Expander("test/x", context(GIT, parse_platform("armhf"), None))
+    expand = Expander("test/x", lambda: context(GIT, parse_platform("armhf"), None))
     text = "${{ short_commit }} ${{date}} ${{ platform }} ${{ arch }}${{ variant }}"
     assert expand.text(text) == "aaaaaaa 2017-07-14T02:40:00Z linux/arm/v7 armv7"
 
@@ -43,7 +43,7 @@ def test_debian_says_the_version() -> None:
 
 def test_an_archive_has_no_commit_and_no_date() -> None:
     source = PinnedArchive(url="u", sha256="0" * 64, strip=1)
-    expand = Expander("test/x", context(source, parse_platform("arm64"), None))
+    expand = Expander("test/x", lambda: context(source, parse_platform("arm64"), None))
     with pytest.raises(NotKnown, match=r"test/x: \$\{\{ commit \}\}"):
         expand.text("${{ commit }}")
     with pytest.raises(NotKnown) as caught:

@@ -9,22 +9,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rearch.model.key import document, outside_key
+from rearch.model.key import Canonicalizer, canonical, document, outside_key
 from rearch.model.step import CompileInputs
 from rearch.planning.graph import steps_of
-from rearch.planning.keys import RULES, canonical, key_of, keys_of
+from rearch.planning.keys import RULES, key_of, keys_of, step_document
 from tests.support.plans import AMD64, ARM64, component, facts
 from tests.support.snapshots import assert_snapshot
 
 
 def _documents() -> dict[str, object]:
     example = component(platforms=(ARM64, AMD64))
-    keys, documents = keys_of(steps_of((example,), facts(example)))
-    return {str(step): {"key": keys[step], "document": documents[step]} for step in keys}
+    steps = steps_of((example,), facts(example))
+    keys = keys_of(steps)
+    return {str(step.id): {"key": keys[step.id], "document": step_document(step, keys)} for step in steps}
 
 
 def test_golden_keys() -> None:
     assert_snapshot("keys.json", json.dumps(_documents(), indent=1, sort_keys=True) + "\n")
+
+
+def test_a_key_is_the_hash_of_the_document() -> None:
+    example = component(platforms=(ARM64, AMD64), source={"git": 'https://example.org/\u00fc"\\', "ref": "v1.0"})
+    steps = steps_of((example,), facts(example))
+    keys = keys_of(steps)
+    assert {step.id: key_of(step_document(step, keys)) for step in steps} == keys
 
 
 def test_every_kind_has_a_rule() -> None:
@@ -65,3 +73,4 @@ def test_equal_documents_have_equal_keys(value: dict[str, object]) -> None:
     shuffled = dict(reversed(list(value.items())))
     assert key_of(value) == key_of(shuffled)
     assert json.loads(canonical(value)) == value
+    assert Canonicalizer().text(value) == canonical(document(value))
