@@ -153,8 +153,6 @@ def _bytes(content: Content) -> bytes:
             return content
 
 
-# A kind for Debian source packages belongs here: `publish` makes a .dsc with its tarballs in base/upstream
-# (an archive root with pool/), `fetcher` a DebianSources whose only archive root is that folder.
 KINDS: tuple[SourceKind, ...] = (
     GitKind(),
     ArchiveKind("archive-file", over_http=False, suffix="xz"),

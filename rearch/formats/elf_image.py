@@ -1,0 +1,315 @@
+"""An ELF file, read within limits: the structures are pyelftools', where and how much is read is decided here.
+
+The program headers are what the kernel and the loader go by, so everything that decides how a program runs
+(interpreter, libraries, symbol versions) is read through them; section headers serve for what lives nowhere else.
+Source of the format: the System V gABI, chapters 4 and 5, and for symbol versions the Linux Standard Base.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, BinaryIO, Literal
+
+from rearch.errors import HostileInputError
+from rearch.formats.printable import printable
+
+ELF_MAGIC = b"\x7fELF"
+IDENT = 16
+ET_REL, ET_EXEC, ET_DYN, ET_CORE = 1, 2, 3, 4
+
+_PT_LOAD, _PT_DYNAMIC, _PT_INTERP, _PT_NOTE = "PT_LOAD", "PT_DYNAMIC", "PT_INTERP", "PT_NOTE"
+_PF_X, _PF_W = 1, 2
+
+# The kernel refuses more than 64 KiB of program headers (fs/binfmt_elf.c, load_elf_phdrs).
+_SEGMENT_BYTES = 64 * 1024
+_SECTIONS = 8192
+_DYNAMIC_ENTRIES = 4096
+_VERSION_ENTRIES = 4096
+_NOTES = 256
+_NOTE_BYTES = 64 * 1024
+_TEXT = 4096
+
+
+class BrokenElf(HostileInputError):
+    """A file that begins as ELF and then contradicts itself: cut off, damaged, or made to mislead."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(
+            f"{name}: broken ELF file: {reason}",
+            hint="it was cut off or damaged on its way: remove it and build or fetch it again",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One program header: where `size` bytes of the file are mapped."""
+
+    kind: str
+    flags: int
+    offset: int
+    address: int
+    size: int
+
+    def holds(self, address: int) -> bool:
+        return self.address <= address < self.address + self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    name: str
+    offset: int
+    address: int
+    size: int
+    allocated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    owner: bytes
+    kind: int
+    content: bytes
+
+
+class ElfImage:
+    """Bounded access to one ELF file. Everything raises BrokenElf where the file contradicts itself."""
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self.name = name
+        self._stream = stream
+        self._size = stream.seek(0, os.SEEK_END)
+        ident = self.read(0, IDENT, "the header")
+        if ident[:4] != ELF_MAGIC or ident[4] not in (1, 2) or ident[5] not in (1, 2):
+            raise self.broken("its class or byte order is neither of the two that exist")
+        self.bits = 32 * ident[4]
+        self.little_endian = ident[5] == 1
+        self.osabi = ident[7]
+        self._structs = _structs(self.bits, self.little_endian)
+        self._header = self._parse(self._structs.Elf_Ehdr, self.read(0, self._structs.Elf_Ehdr.sizeof(), "the header"))
+
+    def broken(self, reason: str) -> BrokenElf:
+        return BrokenElf(self.name, reason)
+
+    @property
+    def machine(self) -> int:
+        """e_machine, as the number that it is (pyelftools makes a name of it)."""
+        return self._half(18)
+
+    @property
+    def kind(self) -> int:
+        """e_type."""
+        return self._half(16)
+
+    @property
+    def flags(self) -> int:
+        return int(self._header["e_flags"])
+
+    def _half(self, offset: int) -> int:
+        return int.from_bytes(self.read(offset, 2, "the header"), self._order)
+
+    @property
+    def _order(self) -> Literal["little", "big"]:
+        return "little" if self.little_endian else "big"
+
+    def read(self, offset: int, size: int, what: str) -> bytes:
+        """Exactly `size` bytes of the file at `offset`."""
+        if offset < 0 or size < 0 or offset + size > self._size:
+            raise self.broken(f"{what} would lie at {offset}+{size}, and the file has {self._size} bytes")
+        self._stream.seek(offset)
+        data = self._stream.read(size)
+        if len(data) != size:
+            raise self.broken(f"{what} cannot be read: the file has become shorter")
+        return data
+
+    def _parse(self, struct: Any, data: bytes) -> Any:
+        from elftools.construct import ConstructError
+
+        try:
+            return struct.parse(data)
+        except ConstructError as error:
+            raise self.broken(f"{struct.name} cannot be read ({error})") from error
+
+    def _table(self, struct: Any, offset: int, count: int, what: str) -> Iterator[Any]:
+        size = struct.sizeof()
+        data = self.read(offset, size * count, what)
+        return (self._parse(struct, data[index : index + size]) for index in range(0, len(data), size))
+
+    @cached_property
+    def segments(self) -> tuple[Segment, ...]:
+        """The program headers. A segment that reaches beyond the file's end makes the file broken."""
+        count, struct = int(self._header["e_phnum"]), self._structs.Elf_Phdr
+        if not count:
+            return ()
+        if int(self._header["e_phentsize"]) != struct.sizeof() or count * struct.sizeof() > _SEGMENT_BYTES:
+            raise self.broken(f"it announces {count} program headers of {self._header['e_phentsize']} bytes")
+        found = tuple(
+            Segment(str(row.p_type), int(row.p_flags), int(row.p_offset), int(row.p_vaddr), int(row.p_filesz))
+            for row in self._table(struct, int(self._header["e_phoff"]), count, "the table of program headers")
+        )
+        for segment in found:
+            if segment.kind == _PT_LOAD and segment.offset + segment.size > self._size:
+                end = segment.offset + segment.size
+                raise self.broken(f"a segment ends at byte {end}, and the file has {self._size}: it was cut off")
+        return found
+
+    @cached_property
+    def sections(self) -> tuple[Section, ...]:
+        """The section headers by name; empty where there are none (they may be stripped)."""
+        count, offset = int(self._header["e_shnum"]), int(self._header["e_shoff"])
+        struct = self._structs.Elf_Shdr
+        if not count or not offset:
+            return ()
+        if int(self._header["e_shentsize"]) != struct.sizeof() or count > _SECTIONS:
+            raise self.broken(f"it announces {count} section headers of {self._header['e_shentsize']} bytes")
+        rows = tuple(self._table(struct, offset, count, "the table of section headers"))
+        index = int(self._header["e_shstrndx"])
+        if index >= count:
+            return ()
+        names = self._names(rows[index])
+        return tuple(
+            Section(
+                _text(names, int(row.sh_name)),
+                int(row.sh_offset),
+                int(row.sh_addr),
+                int(row.sh_size),
+                bool(int(row.sh_flags) & 2),
+            )
+            for row in rows
+        )
+
+    def _names(self, row: Any) -> bytes:
+        size = min(int(row.sh_size), _SECTIONS * 64)
+        return self.read(int(row.sh_offset), size, "the names of the sections")
+
+    def section(self, name: str) -> Section | None:
+        return next((section for section in self.sections if section.name == name), None)
+
+    def at(self, address: int, size: int) -> bytes:
+        """Up to `size` bytes from `address` to the end of its segment; empty where nothing is mapped."""
+        segment = next((part for part in self.loaded if part.holds(address)), None)
+        if segment is None or size <= 0:
+            return b""
+        inside = address - segment.address
+        return self.read(segment.offset + inside, min(size, segment.size - inside), "a segment")
+
+    @cached_property
+    def loaded(self) -> tuple[Segment, ...]:
+        return tuple(segment for segment in self.segments if segment.kind == _PT_LOAD)
+
+    def data_areas(self) -> Iterator[tuple[int, int]]:
+        """Where Go's build information can be: its section, else the writable segments."""
+        section = self.section(".go.buildinfo")
+        if section is not None and section.allocated:
+            yield section.address, section.size
+        for segment in self.loaded:
+            if segment.flags & (_PF_W | _PF_X) == _PF_W:
+                yield segment.address, segment.size
+
+    def interpreter(self) -> str | None:
+        segment = self._only(_PT_INTERP)
+        if segment is None or not segment.size:
+            return None
+        data = self.read(segment.offset, min(segment.size, _TEXT), "the interpreter's name")
+        if b"\0" not in data:
+            raise self.broken("the interpreter's name has no end")
+        return _decode(data.partition(b"\0")[0])
+
+    def _only(self, kind: str) -> Segment | None:
+        return next((segment for segment in self.segments if segment.kind == kind), None)
+
+    @cached_property
+    def dynamic(self) -> tuple[tuple[str, int], ...]:
+        """The dynamic section up to DT_NULL: (tag, value)."""
+        segment, struct = self._only(_PT_DYNAMIC), self._structs.Elf_Dyn
+        if segment is None or not segment.size:
+            return ()
+        count = min(segment.size // struct.sizeof(), _DYNAMIC_ENTRIES + 1)
+        found: list[tuple[str, int]] = []
+        for row in self._table(struct, segment.offset, count, "the dynamic section"):
+            if row.d_tag == "DT_NULL":
+                return tuple(found)
+            found.append((str(row.d_tag), int(row.d_val)))
+        raise self.broken("the dynamic section has no end")
+
+    def dynamic_value(self, tag: str) -> int | None:
+        return next((value for name, value in self.dynamic if name == tag), None)
+
+    def dynamic_texts(self, tag: str) -> tuple[str, ...]:
+        """The names that entries with this tag refer to, as DT_NEEDED."""
+        return tuple(self.dynamic_text(value) for name, value in self.dynamic if name == tag)
+
+    def dynamic_text(self, offset: int) -> str:
+        start, size = self.dynamic_value("DT_STRTAB"), self.dynamic_value("DT_STRSZ")
+        if start is None or size is None or offset >= size:
+            raise self.broken("a name lies outside of the dynamic string table")
+        data = self.at(start + offset, min(_TEXT, size - offset))
+        if b"\0" not in data:
+            raise self.broken("a name in the dynamic string table has no end")
+        return _decode(data.partition(b"\0")[0])
+
+    def wanted_versions(self) -> Iterator[str]:
+        """Names of symbol versions that must come from libraries, as GLIBC_2.34 (DT_VERNEED)."""
+        address, count = self.dynamic_value("DT_VERNEED"), self.dynamic_value("DT_VERNEEDNUM")
+        left = _VERSION_ENTRIES
+        for _ in range(count or 0):
+            row = self._record(self._structs.Elf_Verneed, address or 0)
+            inner = (address or 0) + int(row.vn_aux)
+            for _ in range(int(row.vn_cnt)):
+                left -= 1
+                if left < 0:
+                    raise self.broken(f"it wants more than {_VERSION_ENTRIES} symbol versions")
+                part = self._record(self._structs.Elf_Vernaux, inner)
+                yield self.dynamic_text(int(part.vna_name))
+                inner += int(part.vna_next)
+            if not row.vn_next:
+                return
+            left -= 1
+            address = (address or 0) + int(row.vn_next)
+
+    def _record(self, struct: Any, address: int) -> Any:
+        data = self.at(address, struct.sizeof())
+        if len(data) < struct.sizeof():
+            raise self.broken("the table of symbol versions reaches out of its segment")
+        return self._parse(struct, data)
+
+    def notes(self) -> Iterator[Note]:
+        """The notes of the PT_NOTE segments, with contents up to 64 KiB in all."""
+        for segment in [part for part in self.segments if part.kind == _PT_NOTE][:16]:
+            data = self.read(segment.offset, min(segment.size, _NOTE_BYTES), "a note")
+            yield from _notes(data, self._order)
+
+
+def _structs(bits: int, little_endian: bool) -> Any:
+    from elftools.elf.structs import ELFStructs
+
+    structs = ELFStructs(little_endian=little_endian, elfclass=bits)
+    structs.create_basic_structs()
+    structs.create_advanced_structs()
+    return structs
+
+
+def _text(table: bytes, offset: int) -> str:
+    return _decode(table[offset : offset + 256].partition(b"\0")[0])
+
+
+def _decode(data: bytes) -> str:
+    return printable(data.decode("utf-8", "backslashreplace"))
+
+
+def _notes(data: bytes, order: Literal["little", "big"]) -> Iterator[Note]:
+    """Notes are three words and two padded fields; a damaged one ends the list, for notes decide nothing."""
+    position = 0
+    for _ in range(_NOTES):
+        if position + 12 > len(data):
+            return
+        owner, content, kind = (int.from_bytes(data[position + at : position + at + 4], order) for at in (0, 4, 8))
+        start = position + 12
+        middle = start + -(-owner // 4) * 4
+        if middle + content > len(data):
+            return
+        yield Note(data[start : start + owner].rstrip(b"\0"), kind, data[middle : middle + content])
+        position = middle + -(-content // 4) * 4
