@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rearch import __version__
-from rearch.app.prepare import Prepared, load, prepare
+from rearch.app.prepare import LOCK, Prepared, load, prepare
 from rearch.app.request import Request
 from rearch.app.wiring import Adapters
 from rearch.engine.collect import Built, Output, built
@@ -19,9 +19,12 @@ from rearch.engine.store import Lease
 from rearch.engine.worker import Surroundings, Worker
 from rearch.errors import ExitCode, RearchError, StepError, worst
 from rearch.model.plan import Plan
+from rearch.model.stack import Project
 from rearch.model.step import StepId, StepKind
 from rearch.planning.planner import make_plan
 from rearch.report import Planned, Reporter, Said
+
+NOT_RUN = "not run"
 
 
 class SmokeNotRun(StepError):
@@ -39,13 +42,24 @@ class SmokeNotRun(StepError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildResult:
-    """What a build left. `errors` holds every failure; `written` the files of output/ that are new."""
+    """What a build left. `errors` holds every failure; `written` the files of output/ that are new.
+
+    `watched` are the files and folders, `records` the results, on which "nothing to do" rests.
+    """
 
     plan: Plan
     results: tuple[Built, ...]
     written: tuple[Path, ...]
     folders: tuple[Path, ...]
     errors: tuple[RearchError, ...]
+    watched: tuple[Path, ...]
+    records: tuple[Path, ...]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the next build has nothing to do, and nothing to warn of."""
+        complete = not self.errors and not self.plan.to_run
+        return complete and all(result.smoke != NOT_RUN for result in self.results)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -79,13 +93,23 @@ def build(request: Request, report: Reporter) -> BuildResult:
         written = output.collect(results)
         output.write_index(_index(results))
         state.remember(plan)
+    folders = tuple(output.place(result.compiled.step.id) for result in results)
     return BuildResult(
         plan=plan,
         results=results,
         written=written,
-        folders=tuple(output.place(result.compiled.step.id) for result in results),
+        folders=folders,
         errors=_errors(summary, results, request),
+        watched=_watched(request, project, prepared, (*folders, output.root / "build.json")),
+        records=tuple(adapters.store.folder(planned.key) / "result.json" for planned in plan.steps),
     )
+
+
+def _watched(request: Request, project: Project, prepared: Prepared, outputs: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Everything whose change can change the plan or the output."""
+    root = request.project
+    named = (LOCK, "rearch.yaml", "recipes", "toolchains", *project.files, *prepared.facts.local_digests)
+    return (*(root / name for name in dict.fromkeys(named)), *outputs)
 
 
 def _state(adapters: Adapters) -> ProjectState:
@@ -117,7 +141,7 @@ def _execute(plan: Plan, lease: Lease, request: Request, adapters: Adapters, rep
 
 def _errors(summary: Summary, results: tuple[Built, ...], request: Request) -> tuple[RearchError, ...]:
     errors: list[RearchError] = [failed.error for failed in summary.failed]
-    missing = tuple(result for result in results if result.smoke == "not run")
+    missing = tuple(result for result in results if result.smoke == NOT_RUN)
     if request.require_smoke and missing:
         errors.append(SmokeNotRun(missing))
     return tuple(errors)
@@ -157,7 +181,7 @@ def _entries(result: Built) -> list[dict[str, Any]]:
 def warn_not_run(results: tuple[Built, ...], report: Reporter) -> None:
     """Say loudly which binaries nobody has started."""
     for result in results:
-        if result.smoke == "not run":
+        if result.smoke == NOT_RUN:
             step = result.compiled.step.id
             report(
                 Said(text=f"smoke {step.subject} {step.platform}: not run, no emulator on this host", level="warning")

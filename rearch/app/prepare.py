@@ -50,7 +50,7 @@ def load(request: Request) -> Project:
 def prepare(
     request: Request, project: Project, adapters: Adapters, report: Reporter, *, write: bool = True
 ) -> Prepared:
-    """Resolve names, look at the host, and lay out all steps. With `write`, a name that was new goes into rearch.lock."""
+    """Resolve names, look at the host, lay out all steps. With `write`, names that were new go into rearch.lock."""
     components = tuple(component for stack in project.stacks for component in stack.components)
     lock = update_lock(request, project, adapters, report, write=write)
     facts = _facts(request, project, components, lock, adapters)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from invoke import Context, task
 
 from rearch.cli.door import answer, environment, guarded, project_root, say, words
+from rearch.engine.stamp import Stamp
 
 if TYPE_CHECKING:
     from rearch.app.request import Request
@@ -104,9 +105,14 @@ def build(
     project: str = "",
 ) -> int:
     """Rebuild the stacks for another architecture: fetch, patch, compile, verify, smoke."""
+    root = project_root(context, project)
+    asked = {"arch": arch, "platform": platform, "stack": stack, "only": only, "output": output, "locked": locked}
+    stamp = Stamp(root, asked | {"require_smoke": require_smoke}, environment())
+    if not (dry_run or explain or fresh or verbose) and progress != "json" and _as_before(stamp, progress):
+        return 0
     request = make_request(
         context,
-        project,
+        str(root),
         arch,
         platform,
         stack,
@@ -123,17 +129,33 @@ def build(
         return _show_plan(request, progress=progress, explain=explain, verbose=verbose)
     from rearch.app.build import build as run
     from rearch.app.build import warn_not_run
+    from rearch.host.progress import plan_line
 
     report = _reporter(progress, request, verbose=verbose)
     if verbose:
         _show_settings(request)
     result = run(request, report)
+    if result.is_settled:
+        answers = map(str, result.folders)
+        stamp.leave(watched=result.watched, results=result.records, answer=(plan_line(result.plan), *answers))
     warn_not_run(result.results, report)
     for folder in result.folders:
         answer(str(folder))
     for error in result.errors:
         say(error.render())
     return int(result.exit_code)
+
+
+def _as_before(stamp: Stamp, progress: str) -> bool:
+    """Say again what the last build said, if nothing at all has changed since."""
+    answers = stamp.answer()
+    if answers is None:
+        return False
+    if progress != "quiet":
+        say(answers[0])
+    for line in answers[1:]:
+        answer(line)
+    return True
 
 
 @task(help=_help("arch", "platform", "stack", "only", "explain", "locked", "offline", "verbose", "project"))

@@ -90,7 +90,8 @@ class Canonicalizer:
         return canonical(document(value))
 
     def _object(self, items: Iterable[tuple[str, object]]) -> str:
-        return f"{{{','.join(f'{encode_basestring(name)}:{self.text(item)}' for name, item in sorted(items, key=_first))}}}"
+        ordered = sorted(items, key=_first)
+        return f"{{{','.join(f'{encode_basestring(name)}:{self.text(item)}' for name, item in ordered)}}}"
 
 
 def _first(item: tuple[str, object]) -> str:

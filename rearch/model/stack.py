@@ -115,8 +115,9 @@ class Stack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """Everything that the YAML of a project says, checked."""
+    """Everything that the YAML of a project says, checked. `files`: those that were read, relative to the project."""
 
     settings: Settings
     stacks: tuple[Stack, ...]
     toolchains: Mapping[str, Toolchain]
+    files: tuple[str, ...] = ()

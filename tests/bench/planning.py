@@ -1,0 +1,60 @@
+"""The plan of many recipes, nothing to do: time, memory, growth."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench.measure import Figure, best, run
+from tests.support.many_recipes import make_many_recipes
+
+SIZES = (250, 500, 1000)
+PLATFORMS = "arm64,amd64,arm/v7,riscv64"
+
+# Fill the store with records under the plan's keys, then plan again in a process of its own and ask it for its peak memory.
+PROBE = """
+import json, resource, sys, time
+started = time.perf_counter()
+from rearch.cli.program import Rearch, collection
+program = Rearch(name="rearch", binary="rearch", namespace=collection(), version="0")
+program.run(["rearch", "--project", sys.argv[1], "plan", "--arch", sys.argv[2]], exit=False)
+seconds = time.perf_counter() - started
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+json.dump({"seconds": seconds, "peak": peak}, open(sys.argv[3], "w"))
+"""
+
+
+def planning() -> Iterator[Figure]:
+    """1,000 recipes on 4 platforms: at most 2 s and 200 MB, and no more than linear growth."""
+    figures = {size: _measure(size) for size in SIZES}
+    biggest = figures[SIZES[-1]]
+    yield Figure(name=f"plan of {SIZES[-1]} recipes x 4 platforms", value=biggest["seconds"], bound=2.0, unit=" s")
+    yield Figure(name="its peak memory", value=biggest["peak"] / 1e6, bound=200, unit=" MB")
+    per_recipe = [
+        (figures[big]["seconds"] - figures[small]["seconds"]) / (big - small)
+        for small, big in zip(SIZES, SIZES[1:], strict=False)
+    ]
+    shown = ", ".join(f"{size}: {figures[size]['seconds']:.2f} s" for size in SIZES)
+    yield Figure(
+        name="growth: cost of a recipe", value=per_recipe[1] / per_recipe[0], bound=1.3, unit=" x", detail=shown
+    )
+
+
+def _measure(size: int) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as name:
+        base = Path(name)
+        project = make_many_recipes(base / "project", size, PLATFORMS, cache=base / "cache")
+        answer = base / "answer.json"
+        env = {"REARCH_CACHE": str(base / "cache")}
+        peaks: list[float] = []
+
+        def once() -> float:
+            run([sys.executable, "-c", PROBE, project, PLATFORMS, answer], env=env)
+            found = json.loads(answer.read_text())
+            peaks.append(found["peak"])
+            return float(found["seconds"])
+
+        return {"seconds": best(3, once), "peak": max(peaks)}
