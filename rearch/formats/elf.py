@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from rearch.formats.arm_attributes import SIZE_LIMIT, ArmAttributes, read_attributes
+from rearch.formats.elf_dynamic import Dynamic
 from rearch.formats.elf_facts import ElfFacts, Kind, describe
 from rearch.formats.elf_image import ELF_MAGIC, ET_CORE, ET_DYN, ET_EXEC, ET_REL, BrokenElf, ElfImage
 from rearch.formats.elf_match import Mismatch, match_platform, unknowns
@@ -63,8 +64,9 @@ def read_elf_stream(stream: BinaryIO, name: str) -> ElfFacts | None:
     image = ElfImage(stream, name)
     linked = image.kind in (ET_EXEC, ET_DYN)
     interpreter = image.interpreter() if linked else None
-    needed = image.dynamic_texts("DT_NEEDED") if linked else ()
-    kind = _kind(image, interpreter)
+    dynamic = Dynamic(image)
+    needed = dynamic.texts("DT_NEEDED") if linked else ()
+    kind = _kind(image, dynamic, interpreter)
     arm = _arm(image)
     gnu_id, go_id = _build_ids(image) if linked else (None, None)
     return ElfFacts(
@@ -79,20 +81,20 @@ def read_elf_stream(stream: BinaryIO, name: str) -> ElfFacts | None:
         arm_generation=arm.generation,
         interpreter=interpreter,
         needed=needed,
-        glibc=_highest_glibc(image.wanted_versions()) if linked else None,
-        soname=next(iter(image.dynamic_texts("DT_SONAME")), None) if linked else None,
+        glibc=_highest_glibc(dynamic.wanted_versions()) if linked else None,
+        soname=next(iter(dynamic.texts("DT_SONAME")), None) if linked else None,
         build_id=gnu_id,
         go_build_id=go_id,
         go=read_build_info(image) if linked else None,
     )
 
 
-def _kind(image: ElfImage, interpreter: str | None) -> Kind:
+def _kind(image: ElfImage, dynamic: Dynamic, interpreter: str | None) -> Kind:
     """ET_DYN is a program where it asks for a loader or says so itself (DF_1_PIE, static-pie), else a library."""
     if image.kind == ET_DYN:
-        program = interpreter is not None or bool((image.dynamic_value("DT_FLAGS_1") or 0) & _DF_1_PIE)
+        program = interpreter is not None or bool((dynamic.value("DT_FLAGS_1") or 0) & _DF_1_PIE)
         # libc.so.6 can be run, so it has an interpreter; its name says that it is a library all the same.
-        return "pie" if program and image.dynamic_value("DT_SONAME") is None else "shared"
+        return "pie" if program and dynamic.value("DT_SONAME") is None else "shared"
     kinds: dict[int, Kind] = {ET_EXEC: "exec", ET_REL: "object", ET_CORE: "core"}
     if image.kind not in kinds:
         raise image.broken(f"its type {image.kind} is none of relocatable, executable, shared, core")

@@ -20,17 +20,15 @@ ELF_MAGIC = b"\x7fELF"
 IDENT = 16
 ET_REL, ET_EXEC, ET_DYN, ET_CORE = 1, 2, 3, 4
 
-_PT_LOAD, _PT_DYNAMIC, _PT_INTERP, _PT_NOTE = "PT_LOAD", "PT_DYNAMIC", "PT_INTERP", "PT_NOTE"
+_PT_LOAD, _PT_INTERP, _PT_NOTE = "PT_LOAD", "PT_INTERP", "PT_NOTE"
 _PF_X, _PF_W = 1, 2
 
 # The kernel refuses more than 64 KiB of program headers (fs/binfmt_elf.c, load_elf_phdrs).
 _SEGMENT_BYTES = 64 * 1024
 _SECTIONS = 8192
-_DYNAMIC_ENTRIES = 4096
-_VERSION_ENTRIES = 4096
 _NOTES = 256
 _NOTE_BYTES = 64 * 1024
-_TEXT = 4096
+TEXT = 4096
 
 
 class BrokenElf(HostileInputError):
@@ -88,8 +86,8 @@ class ElfImage:
         self.bits = 32 * ident[4]
         self.little_endian = ident[5] == 1
         self.osabi = ident[7]
-        self._structs = _structs(self.bits, self.little_endian)
-        self._header = self._parse(self._structs.Elf_Ehdr, self.read(0, self._structs.Elf_Ehdr.sizeof(), "the header"))
+        self.structs = _structs(self.bits, self.little_endian)
+        self._header = self.parse(self.structs.Elf_Ehdr, self.read(0, self.structs.Elf_Ehdr.sizeof(), "the header"))
 
     def broken(self, reason: str) -> BrokenElf:
         return BrokenElf(self.name, reason)
@@ -125,7 +123,8 @@ class ElfImage:
             raise self.broken(f"{what} cannot be read: the file has become shorter")
         return data
 
-    def _parse(self, struct: Any, data: bytes) -> Any:
+    def parse(self, struct: Any, data: bytes) -> Any:
+        """One of pyelftools' structures from its bytes."""
         from elftools.construct import ConstructError
 
         try:
@@ -133,22 +132,23 @@ class ElfImage:
         except ConstructError as error:
             raise self.broken(f"{struct.name} cannot be read ({error})") from error
 
-    def _table(self, struct: Any, offset: int, count: int, what: str) -> Iterator[Any]:
+    def table(self, struct: Any, offset: int, count: int, what: str) -> Iterator[Any]:
+        """`count` structures that lie one after the other at an offset of the file."""
         size = struct.sizeof()
         data = self.read(offset, size * count, what)
-        return (self._parse(struct, data[index : index + size]) for index in range(0, len(data), size))
+        return (self.parse(struct, data[index : index + size]) for index in range(0, len(data), size))
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
         """The program headers. A segment that reaches beyond the file's end makes the file broken."""
-        count, struct = int(self._header["e_phnum"]), self._structs.Elf_Phdr
+        count, struct = int(self._header["e_phnum"]), self.structs.Elf_Phdr
         if not count:
             return ()
         if int(self._header["e_phentsize"]) != struct.sizeof() or count * struct.sizeof() > _SEGMENT_BYTES:
             raise self.broken(f"it announces {count} program headers of {self._header['e_phentsize']} bytes")
         found = tuple(
             Segment(str(row.p_type), int(row.p_flags), int(row.p_offset), int(row.p_vaddr), int(row.p_filesz))
-            for row in self._table(struct, int(self._header["e_phoff"]), count, "the table of program headers")
+            for row in self.table(struct, int(self._header["e_phoff"]), count, "the table of program headers")
         )
         for segment in found:
             if segment.kind == _PT_LOAD and segment.offset + segment.size > self._size:
@@ -160,12 +160,12 @@ class ElfImage:
     def sections(self) -> tuple[Section, ...]:
         """The section headers by name; empty where there are none (they may be stripped)."""
         count, offset = int(self._header["e_shnum"]), int(self._header["e_shoff"])
-        struct = self._structs.Elf_Shdr
+        struct = self.structs.Elf_Shdr
         if not count or not offset:
             return ()
         if int(self._header["e_shentsize"]) != struct.sizeof() or count > _SECTIONS:
             raise self.broken(f"it announces {count} section headers of {self._header['e_shentsize']} bytes")
-        rows = tuple(self._table(struct, offset, count, "the table of section headers"))
+        rows = tuple(self.table(struct, offset, count, "the table of section headers"))
         index = int(self._header["e_shstrndx"])
         if index >= count:
             return ()
@@ -210,71 +210,17 @@ class ElfImage:
                 yield segment.address, segment.size
 
     def interpreter(self) -> str | None:
-        segment = self._only(_PT_INTERP)
+        segment = self.only(_PT_INTERP)
         if segment is None or not segment.size:
             return None
-        data = self.read(segment.offset, min(segment.size, _TEXT), "the interpreter's name")
+        data = self.read(segment.offset, min(segment.size, TEXT), "the interpreter's name")
         if b"\0" not in data:
             raise self.broken("the interpreter's name has no end")
-        return _decode(data.partition(b"\0")[0])
+        return decoded(data.partition(b"\0")[0])
 
-    def _only(self, kind: str) -> Segment | None:
+    def only(self, kind: str) -> Segment | None:
+        """The first segment of a kind."""
         return next((segment for segment in self.segments if segment.kind == kind), None)
-
-    @cached_property
-    def dynamic(self) -> tuple[tuple[str, int], ...]:
-        """The dynamic section up to DT_NULL: (tag, value)."""
-        segment, struct = self._only(_PT_DYNAMIC), self._structs.Elf_Dyn
-        if segment is None or not segment.size:
-            return ()
-        count = min(segment.size // struct.sizeof(), _DYNAMIC_ENTRIES + 1)
-        found: list[tuple[str, int]] = []
-        for row in self._table(struct, segment.offset, count, "the dynamic section"):
-            if row.d_tag == "DT_NULL":
-                return tuple(found)
-            found.append((str(row.d_tag), int(row.d_val)))
-        raise self.broken("the dynamic section has no end")
-
-    def dynamic_value(self, tag: str) -> int | None:
-        return next((value for name, value in self.dynamic if name == tag), None)
-
-    def dynamic_texts(self, tag: str) -> tuple[str, ...]:
-        """The names that entries with this tag refer to, as DT_NEEDED."""
-        return tuple(self.dynamic_text(value) for name, value in self.dynamic if name == tag)
-
-    def dynamic_text(self, offset: int) -> str:
-        start, size = self.dynamic_value("DT_STRTAB"), self.dynamic_value("DT_STRSZ")
-        if start is None or size is None or offset >= size:
-            raise self.broken("a name lies outside of the dynamic string table")
-        data = self.at(start + offset, min(_TEXT, size - offset))
-        if b"\0" not in data:
-            raise self.broken("a name in the dynamic string table has no end")
-        return _decode(data.partition(b"\0")[0])
-
-    def wanted_versions(self) -> Iterator[str]:
-        """Names of symbol versions that must come from libraries, as GLIBC_2.34 (DT_VERNEED)."""
-        address, count = self.dynamic_value("DT_VERNEED"), self.dynamic_value("DT_VERNEEDNUM")
-        left = _VERSION_ENTRIES
-        for _ in range(count or 0):
-            row = self._record(self._structs.Elf_Verneed, address or 0)
-            inner = (address or 0) + int(row.vn_aux)
-            for _ in range(int(row.vn_cnt)):
-                left -= 1
-                if left < 0:
-                    raise self.broken(f"it wants more than {_VERSION_ENTRIES} symbol versions")
-                part = self._record(self._structs.Elf_Vernaux, inner)
-                yield self.dynamic_text(int(part.vna_name))
-                inner += int(part.vna_next)
-            if not row.vn_next:
-                return
-            left -= 1
-            address = (address or 0) + int(row.vn_next)
-
-    def _record(self, struct: Any, address: int) -> Any:
-        data = self.at(address, struct.sizeof())
-        if len(data) < struct.sizeof():
-            raise self.broken("the table of symbol versions reaches out of its segment")
-        return self._parse(struct, data)
 
     def notes(self) -> Iterator[Note]:
         """The notes of the PT_NOTE segments, with contents up to 64 KiB in all."""
@@ -293,10 +239,11 @@ def _structs(bits: int, little_endian: bool) -> Any:
 
 
 def _text(table: bytes, offset: int) -> str:
-    return _decode(table[offset : offset + 256].partition(b"\0")[0])
+    return decoded(table[offset : offset + 256].partition(b"\0")[0])
 
 
-def _decode(data: bytes) -> str:
+def decoded(data: bytes) -> str:
+    """A name of the file, as text that can be shown."""
     return printable(data.decode("utf-8", "backslashreplace"))
 
 

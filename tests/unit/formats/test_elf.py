@@ -297,13 +297,21 @@ def test_a_dynamic_section_without_end() -> None:
         facts_of(patched(data, segment_at(data, 2) + 32, "<Q", 32))
 
 
-def test_symbol_versions_that_go_in_a_circle_end() -> None:
+def test_symbol_versions_that_lead_astray_end() -> None:
     data = dynamic_elf(ARM64)
     needs = next(index for index in range(0x400, len(data), 16) if data[index : index + 4] == b"\1\0\3\0")
-    # Each auxiliary record names itself as the next, and there are 65535 of them.
-    looped = patched(patched(data, needs + 2, "<H", 0xFFFF), needs + 16 + 12, "<I", 0)
-    with pytest.raises(BrokenElf, match="more than 4096 symbol versions"):
-        facts_of(looped)
+    # The library's record says that it has 65535 versions and that the next library is one byte further.
+    backwards = patched(patched(data, needs + 2, "<H", 0xFFFF), needs + 16 + 3 * 16 - 4, "<i", 1)
+    with pytest.raises(BrokenElf, match=r"symbol versions|dynamic string table"):
+        facts_of(backwards)
+
+
+def test_endless_chains_of_symbol_versions_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rearch.formats.elf_dynamic.VERSIONS", 6)
+    assert facts_of(dynamic_elf(ARM64)).glibc == "2.34"  # two libraries, four versions
+    monkeypatch.setattr("rearch.formats.elf_dynamic.VERSIONS", 5)
+    with pytest.raises(BrokenElf, match="more than 5 symbol versions"):
+        facts_of(dynamic_elf(ARM64))
 
 
 def test_names_outside_of_the_string_table() -> None:
