@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,27 @@ class Examined:
 
     text: str
     blocked: bool
+
+
+def examine_host(root: Path, environment: dict[str, str], *, as_json: bool) -> Examined:
+    """Look at this host on behalf of a project."""
+    from rearch.host.doctor import Surroundings, examine, show
+
+    settings = settings_of(root, environment)
+    adapters = Adapters(Request(project=root, environment=environment), settings, silent)
+    findings = examine(Surroundings(environment=environment, cache=adapters.cache, output=adapters.output))
+    text = json.dumps([finding.to_facts() for finding in findings], indent=1) if as_json else show(findings)
+    return Examined(text, any(finding.blocks for finding in findings))
+
+
+def known_fixes() -> Iterator[str]:
+    """The fixes that a recipe can name, each with what it cures."""
+    from rearch.planning.fixes import FIXES
+
+    for name, known in FIXES.items():
+        yield f"{name}: {known.summary}"
+        for edit in known.fix.edits:
+            yield f"  {edit.file}: {edit.why}"
 
 
 def clean_output(root: Path, environment: dict[str, str]) -> str:

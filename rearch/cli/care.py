@@ -30,7 +30,7 @@ def doctor(context: Context, json: bool = False, project: str = "") -> int:
     """Look at this host: what is there, what is missing, what it is needed for, how to get it."""
     from rearch.app.care import examine_host
 
-    report = examine_host(project_root(context, project), as_json=json)
+    report = examine_host(project_root(context, project), environment(), as_json=json)
     answer(report.text)
     return 1 if report.blocked else 0
 
@@ -62,4 +62,14 @@ def gc(
 
     root = project_root(context, project)
     for line in collect(root, environment(), age=age, quota=quota, dry_run=dry_run, everything=everything):
+        answer(line)
+
+
+@task
+@guarded
+def fixes(context: Context) -> None:
+    """List the known ills of old Go programs that `fixes: [NAME]` in a recipe cures."""
+    from rearch.app.care import known_fixes
+
+    for line in known_fixes():
         answer(line)

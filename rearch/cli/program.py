@@ -21,6 +21,7 @@ def collection() -> Collection:
         build_tasks.build,
         build_tasks.plan,
         build_tasks.lock,
+        care.fixes,
         care.schema,
         care.doctor,
         care.clean,

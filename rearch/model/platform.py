@@ -140,7 +140,7 @@ _TABLE = (
     Architecture(
         name="riscv64",
         goarch="riscv64",
-        go_variant=None,
+        go_variant=("GORISCV64", "rva20u64"),
         debian="riscv64",
         triplet="riscv64-linux-gnu",
         zig="riscv64-linux-musl",
