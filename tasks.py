@@ -7,8 +7,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from invoke import Collection, Context, Exit, task
+from invoke import Collection, Context, Exit, Task, task
 
 from rearch.cli.program import collection
 
@@ -46,7 +47,7 @@ def _install_missing() -> None:
         "fast": "unit tests alone",
         "jobs": "processes; default: the number of CPUs",
         "install": "apt-get install what is missing (as root on Debian)",
-    }
+    },
 )
 def run_tests(context: Context, only: str = "", fast: bool = False, jobs: int = 0, install: bool = True) -> None:
     """Run all tests. Its last lines name what could not run here."""
@@ -98,6 +99,7 @@ def snapshots(context: Context) -> None:
 ns = collection()
 ns.add_task(run_tests)
 dev = Collection("dev")
+each: Task[Any]
 for each in (check, bench, snapshots):
     dev.add_task(each)
 ns.add_collection(dev)

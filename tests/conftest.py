@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ UNIT = Path(__file__).parent / "unit"
 
 
 @pytest.fixture(autouse=True)
-def _closed_world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _closed_world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """In tests/unit sockets and subprocesses are refused."""
     if UNIT in request.path.parents:
 
@@ -27,7 +26,6 @@ def _closed_world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(socket.socket, "connect", refuse)
         monkeypatch.setattr(subprocess, "Popen", refuse)
         monkeypatch.setattr(os, "posix_spawn", refuse)
-    yield
 
 
 @pytest.fixture(autouse=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from invoke import Argument, Collection, Config, Program
+from invoke import Argument, Collection, Config, Program, Task
 
 from rearch import __version__
 from rearch.cli import build as build_tasks
@@ -17,6 +17,7 @@ from rearch.errors import ExitCode
 def collection() -> Collection:
     """Every task, in the order of the work."""
     tasks = Collection()
+    each: Task[Any]
     for each in (
         build_tasks.build,
         build_tasks.plan,

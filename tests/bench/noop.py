@@ -21,7 +21,7 @@ def noop() -> Iterator[Figure]:
         (empty / "tasks.py").write_text("from invoke import task\n\n\n@task\ndef nothing(context):\n    pass\n")
         project = make_go_project(base / "project", components=("one", "two"))
         env = {"REARCH_CACHE": str(base / "cache")}
-        build = [SCRIPTS / "rearch", "--project", project, "build", "--arch", "arm64"]
+        build: list[str | Path] = [SCRIPTS / "rearch", "--project", project, "build", "--arch", "arm64"]
         run(build, env=env)
         listed = best(RUNS, lambda: run([SCRIPTS / "invoke", "--list"], cwd=empty))
         idle = best(RUNS, lambda: run(build, env=env))

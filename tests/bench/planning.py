@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from tests.support.many_recipes import make_many_recipes
 SIZES = (250, 500, 1000)
 PLATFORMS = "arm64,amd64,arm/v7,riscv64"
 
-# Fill the store with records under the plan's keys, then plan again in a process of its own and ask it for its peak memory.
+# Every key is in the store; a process of its own makes the plan and tells its time and its peak memory.
 PROBE = """
 import json, resource, sys, time
 started = time.perf_counter()
@@ -35,7 +36,7 @@ def planning() -> Iterator[Figure]:
     yield Figure(name="its peak memory", value=biggest["peak"] / 1e6, bound=200, unit=" MB")
     per_recipe = [
         (figures[big]["seconds"] - figures[small]["seconds"]) / (big - small)
-        for small, big in zip(SIZES, SIZES[1:], strict=False)
+        for small, big in itertools.pairwise(SIZES)
     ]
     shown = ", ".join(f"{size}: {figures[size]['seconds']:.2f} s" for size in SIZES)
     yield Figure(

@@ -41,7 +41,7 @@ def component(name: str = "hello", platforms: tuple[Platform, ...] = (ARM64,), *
         stack="test",
         name=name,
         folder=PurePosixPath("recipes/test"),
-        recipes=FrozenDict({platform: made for platform in platforms}),
+        recipes=FrozenDict(dict.fromkeys(platforms, made)),
     )
 
 

@@ -24,8 +24,8 @@ from tests.support.plans import AMD64, ARM64, component, facts
 GO = {"layout": "gopath", "binaries": {"hello": "."}, "links": {"hi": "hello"}}
 
 
-def _built(bench: Bench, **changes: object) -> Plan:
-    example = component(platforms=(ARM64, AMD64), build={"toolchain": "go-test", "go": GO}, **changes)
+def _built(bench: Bench) -> Plan:
+    example = component(platforms=(ARM64, AMD64), build={"toolchain": "go-test", "go": GO})
     plan = make_plan(steps_of((example,), facts(example)), ProjectState(bench.store, bench.base / "last.json"))
     assert bench.run(plan).failed == ()
     return plan
