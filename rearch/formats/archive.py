@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import io
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from rearch.formats import archive_stream as streams
 from rearch.formats.archive_entry import Entry
@@ -21,14 +20,16 @@ from rearch.formats.archive_stream import Decoder, Inflated, Meter, Packed, Plai
 from rearch.formats.archive_tar import RECORD, read_tar
 from rearch.formats.archive_target import Target
 from rearch.formats.hashing import BLOCK, Readable
-from rearch.model.stack import Limits
+
+if TYPE_CHECKING:
+    from rearch.model.stack import Limits
 
 _COMPRESSED: tuple[tuple[bytes, Callable[[], Decoder]], ...] = (
     (b"\x1f\x8b\x08", streams.gzip_decoder),
     (b"\xfd7zXZ\0", streams.xz_decoder),
     (b"BZh", streams.bzip2_decoder),
-    (b"\x28\xb5\x2f\xfd", streams.zstd_decoder),
 )
+_ZSTD = b"\x28\xb5\x2f\xfd"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 
 
@@ -80,8 +81,10 @@ def extract(
 
 def _prepare(into: Path, label: str, *, merge: bool) -> None:
     try:
-        into.mkdir(parents=True, exist_ok=True)
-        if not merge and any(into.iterdir()):
+        if not into.exists():
+            into.mkdir(parents=True)
+            into.chmod(0o755)  # whatever the umask took away
+        elif not merge and any(into.iterdir()):
             raise TargetNotEmpty(label, str(into))
     except OSError as error:
         raise CannotWrite(str(into), error) from error
@@ -110,6 +113,10 @@ def _plain(source: Readable, start: bytes, meter: Meter) -> io.BufferedReader:
     for magic, make in _COMPRESSED:
         if start.startswith(magic):
             return io.BufferedReader(Inflated(packed, make, meter), streams.OUT)
+    if start.startswith(_ZSTD):
+        from rearch.formats.archive_zstd import InflatedZstd
+
+        return io.BufferedReader(InflatedZstd(packed, meter), streams.OUT)
     # Magic of ustar and GNU; older archives have none, so the header's checksum decides (or zeros: an empty archive).
     if start[257:262] != b"ustar" and not _old_tar(start):
         raise UnknownFormat(meter.archive, start)
@@ -132,6 +139,8 @@ def _read_exactly(source: Readable, size: int) -> bytes:
 
 def _zip_entries(source: Readable, start: bytes, meter: Meter, into: Path) -> Iterator[Entry]:
     """A zip's table of contents stands at its end: a stream is written down first, beside the target."""
+    import tempfile
+
     from rearch.formats.archive_zip import read_zip
 
     if isinstance(source, io.BufferedReader | io.BytesIO) and source.seekable():

@@ -19,11 +19,8 @@ if TYPE_CHECKING:
 
 READ = 1 << 16
 OUT = 1 << 18
-# xz -9 needs 65 MiB to unpack, zstd --ultra -22 and --long=27 have a window of 128 MiB.
+# xz -9 needs 65 MiB to unpack.
 XZ_MEMORY = 96 << 20
-ZSTD_WINDOW = 1 << 27
-# A block of 128 KiB can be packed in 4 bytes, and zstandard unpacks all that it is given: 64 MiB at the most.
-ZSTD_STEP = 2048
 # Below this nobody is hurt, and small files of zeros have any ratio.
 RATIO_FLOOR = 64 << 20
 
@@ -87,7 +84,7 @@ class Packed:
 
 
 class Decoder(Protocol):
-    """What bz2 and lzma decompressors have in common, and the two below imitate."""
+    """What bz2 and lzma decompressors have in common, and the one below imitates."""
 
     @property
     def eof(self) -> bool: ...
@@ -120,33 +117,6 @@ class _Deflate:
         return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
 
 
-class _Zstd:
-    """zstandard in the shape of the others. (Its stream reader takes a cut-off frame for a whole one.)"""
-
-    def __init__(self) -> None:
-        import zstandard
-
-        self._inner = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW).decompressobj()
-        self._left = b""
-
-    @property
-    def eof(self) -> bool:
-        return self._inner.eof
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._left
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._inner.unused_data + self._left
-
-    def decompress(self, data: bytes, _max_length: int, /) -> bytes:
-        data = self._left + data if self._left else data
-        self._left = data[ZSTD_STEP:]
-        return self._inner.decompress(data[:ZSTD_STEP])
-
-
 def gzip_decoder() -> Decoder:
     return _Deflate(31)
 
@@ -163,22 +133,12 @@ def bzip2_decoder() -> Decoder:
     return bz2.BZ2Decompressor()
 
 
-def zstd_decoder() -> Decoder:
-    return _Zstd()
-
-
-def decoder_errors() -> tuple[type[Exception], ...]:
-    """What decompressors raise on bad data (bz2: OSError and ValueError)."""
-    import sys
-
-    found: tuple[type[Exception], ...] = (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError)
-    # Only who has unpacked zstd has to know zstd's error.
-    module = sys.modules.get("zstandard")
-    return (*found, module.ZstdError) if module is not None else found
+# What they raise on bad data (bz2: OSError and ValueError).
+DECODER_ERRORS = (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError)
 
 
 class Inflated(io.RawIOBase):
-    """The plain bytes of a compressed stream of one or more members, as gzip, xz, bzip2 and zstd allow them.
+    """The plain bytes of a compressed stream of one or more members, as gzip, xz and bzip2 allow them.
 
     Errors: CorruptArchive, TruncatedArchive, LimitExceeded.
     """
@@ -207,15 +167,18 @@ class Inflated(io.RawIOBase):
     def _more(self, size: int) -> bytes:
         if self._decoder.eof:
             return self._next_member()
-        data = self._packed.read(READ) if self._decoder.needs_input else b""
-        if not data and self._decoder.needs_input:
+        asked = self._decoder.needs_input
+        data = self._packed.read(READ) if asked else b""
+        plain = self._grown(data, size)
+        # Asked only after the decoder: zlib can have taken all its input and still owe some output.
+        if asked and not data and not plain and not self._decoder.eof:
             raise TruncatedArchive(self._meter.archive, None, "a compressed stream")
-        return self._grown(data, size)
+        return plain
 
     def _grown(self, data: bytes, size: int) -> bytes:
         try:
             plain = self._decoder.decompress(data, size)
-        except decoder_errors() as error:
+        except DECODER_ERRORS as error:
             raise CorruptArchive(self._meter.archive, None, str(error) or type(error).__name__) from error
         self._meter.grow(len(plain))
         return plain

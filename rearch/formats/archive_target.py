@@ -156,7 +156,9 @@ class Target:
         except FileNotFoundError:
             os.mkdir(part, 0o755, dir_fd=here)
             self._folders[parts] = None
-            return os.open(part, _FOLDER, dir_fd=here)
+            below = os.open(part, _FOLDER, dir_fd=here)
+            os.fchmod(below, 0o755)  # whatever the umask took away
+            return below
         except OSError as error:
             if error.errno not in (errno.ENOTDIR, errno.ELOOP):
                 raise

@@ -33,7 +33,6 @@ _METHODS: dict[int, Callable[[], Decoder] | None] = {
     0: None,
     8: streams.deflate_decoder,
     12: streams.bzip2_decoder,
-    93: streams.zstd_decoder,
 }
 
 
@@ -134,13 +133,15 @@ class ZipContent:
             return self._take(size)
         if self._decoder.eof:
             return b""
-        data = self._take(streams.READ) if self._decoder.needs_input else b""
-        if not data and self._decoder.needs_input:
-            raise CorruptArchive(self._meter.archive, self._record.name, "its compressed content is cut off")
+        asked = self._decoder.needs_input
+        data = self._take(streams.READ) if asked else b""
         try:
-            return self._decoder.decompress(data, size)
-        except streams.decoder_errors() as error:
+            plain = self._decoder.decompress(data, size)
+        except streams.DECODER_ERRORS as error:
             raise CorruptArchive(self._meter.archive, self._record.name, str(error)) from error
+        if asked and not data and not plain and not self._decoder.eof:
+            raise CorruptArchive(self._meter.archive, self._record.name, "its compressed content is cut off")
+        return plain
 
     def _take(self, size: int) -> bytes:
         data = self._packed.read(size) or b""

@@ -6,7 +6,6 @@ the order of the bytes, so that no locale and no file system changes a digest.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shutil
@@ -19,6 +18,8 @@ from typing import Literal, assert_never
 
 from rearch.errors import HostileInputError, StepError
 from rearch.formats.hashing import BLOCK
+
+_ATTEMPTS = 3
 
 # Given the path relative to the root, with `/`: whether it (and all below it) is left out.
 Ignore = Callable[[str], bool]
@@ -225,14 +226,17 @@ def remove_tree(path: Path) -> None:
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
         return
-    with contextlib.suppress(FileNotFoundError):  # another process removes the same tree
+    for _ in range(_ATTEMPTS):
         try:
             shutil.rmtree(path)
+        except FileNotFoundError:  # another process removes the same tree: what is left is still to be done
+            if not path.exists():
+                return
         except PermissionError:
             _open_up(path)
-            shutil.rmtree(path)
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=False)
+        else:
+            return
+    shutil.rmtree(path)
 
 
 def _open_up(path: Path) -> None:

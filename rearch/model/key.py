@@ -71,28 +71,35 @@ class Canonicalizer:
         """The canonical JSON of a value's document."""
         if type(value) is str:
             return encode_basestring(value)
-        if value is None or type(value) in (bool, int, float):
-            return json.dumps(value)
+        if value is None or value is True or value is False:
+            return _CONSTANTS[value]
         known = self._known.get(id(value))
         if known is None:
-            known = self._known[id(value)] = self._container(value)
+            known = self._known[id(value)] = self._whole(value)
             self._alive.append(value)
         return known
 
-    def _container(self, value: object) -> str:
+    def _whole(self, value: object) -> str:
         if isinstance(value, tuple | list):
             return f"[{','.join(map(self.text, value))}]"
         if isinstance(value, Mapping):
-            return self._object((str(key), item) for key, item in value.items())
+            named = sorted((str(key), item) for key, item in value.items())
+            return f"{{{','.join(f'{encode_basestring(key)}:{self.text(item)}' for key, item in named)}}}"
         if dataclasses.is_dataclass(value) and not isinstance(value, type) and not isinstance(value, Platform | Digest):
-            fields = ((name, getattr(value, name)) for name in key_fields(type(value)))
-            return self._object((("is", type(value).__name__), *fields))
+            parts = [
+                label if name is None else f"{label}{self.text(getattr(value, name))}"
+                for label, name in _labels(type(value))
+            ]
+            return f"{{{','.join(parts)}}}"
         return canonical(document(value))
 
-    def _object(self, items: Iterable[tuple[str, object]]) -> str:
-        ordered = sorted(items, key=_first)
-        return f"{{{','.join(f'{encode_basestring(name)}:{self.text(item)}' for name, item in ordered)}}}"
+
+_CONSTANTS = {None: "null", True: "true", False: "false"}
 
 
-def _first(item: tuple[str, object]) -> str:
-    return item[0]
+@functools.cache
+def _labels(kind: type) -> tuple[tuple[str, str | None], ...]:
+    """What stands before each field of a dataclass, in the order of the names; the type's own name has no field."""
+    own: tuple[str, str | None] = (f'"is":{encode_basestring(kind.__name__)}', None)
+    named = [("is", own), *((name, (f'"{name}":', name)) for name in key_fields(kind))]
+    return tuple(label for _, label in sorted(named))

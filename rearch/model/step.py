@@ -196,14 +196,25 @@ Inputs = (
 
 @dataclass(frozen=True, slots=True, order=True)
 class StepId:
-    """Which step: unique in a plan. `subject` is `stack/component`, or a toolchain's name."""
+    """Which step: unique in a plan. `subject` is `stack/component`, or a toolchain's name.
+
+    The text is made once, for it is hashed and looked up many times in the plan of a large project.
+    """
 
     kind: StepKind
     subject: str
     platform: Platform | None = None
+    _text: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        text = f"{self.kind.value} {self.subject}" + (f" {self.platform}" if self.platform else "")
+        object.__setattr__(self, "_text", text)
+
+    def __hash__(self) -> int:
+        return hash(self._text)
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.subject}" + (f" {self.platform}" if self.platform else "")
+        return self._text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

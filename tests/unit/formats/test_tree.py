@@ -5,7 +5,8 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from rearch.formats.tree import (
     tree_digest,
     walk,
 )
+
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -228,22 +231,48 @@ def test_a_copy_that_fails_leaves_no_file(root: Path, tmp_path: Path, monkeypatc
     assert [entry.path for entry in walk(tmp_path / "clone")] == ["a", "b", "b/empty"]
 
 
-def test_removing_what_is_read_only(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As Go leaves its module cache. The test may run as root, who is not stopped by modes: rmtree plays it."""
-    (root / "b").chmod(0o555)
-    root.chmod(0o555)
-    real, calls = shutil.rmtree, []
+@pytest.fixture
+def ordinary_user() -> Iterator[Path]:
+    """A folder of a user whom modes do stop; root becomes one for the test."""
+    folder = Path(tempfile.mkdtemp())
+    was_root = os.geteuid() == 0
+    if was_root:
+        os.chown(folder, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+    try:
+        yield folder
+    finally:
+        if was_root:
+            os.seteuid(0)
+        shutil.rmtree(folder)
 
-    def strict(path: Path, *args: object, **more: object) -> None:
-        calls.append(path)
-        if any(not entry.stat.st_mode & stat.S_IWUSR for entry in walk(root) if entry.path == "b"):
-            raise PermissionError(errno.EACCES, "read-only")
-        real(path)
 
-    monkeypatch.setattr(shutil, "rmtree", strict)
+def test_removing_what_is_read_only(ordinary_user: Path) -> None:
+    """As Go leaves its module cache."""
+    root = ordinary_user / "mod"
+    (root / "a/b").mkdir(parents=True)
+    (root / "a/b/file").touch(0o444)
+    for folder in (root / "a/b", root / "a", root):
+        folder.chmod(0o555 if folder != root / "a" else 0o000)
+    with pytest.raises(PermissionError):
+        shutil.rmtree(root)
     remove_tree(root)
     assert not root.exists()
-    assert len(calls) == 2
+
+
+def test_removing_what_another_process_removes_too(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = shutil.rmtree, []
+
+    def overtaken(path: Path, *_args: object, **_more: object) -> None:
+        calls.append(path)
+        if len(calls) == 1:
+            (root / "b.txt").unlink()
+            raise FileNotFoundError
+        real(path)
+
+    monkeypatch.setattr(shutil, "rmtree", overtaken)
+    remove_tree(root)
+    assert not root.exists()
 
 
 def test_removing_a_link_leaves_its_target(root: Path, tmp_path: Path) -> None:
