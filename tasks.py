@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from invoke import Collection, Context, Exit, Task, task
+from invoke import Collection, Context, Exit, task
 
 from rearch.cli.program import collection
 
@@ -99,7 +99,7 @@ def snapshots(context: Context) -> None:
 ns = collection()
 ns.add_task(run_tests)
 dev = Collection("dev")
-each: Task[Any]
+each: Any
 for each in (check, bench, snapshots):
     dev.add_task(each)
 ns.add_collection(dev)

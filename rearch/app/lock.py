@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rearch.app.locking import complete
+from rearch.app.locking import complete, refuse_moved_tags
 from rearch.app.prepare import LOCK, identity_text, load
 from rearch.app.request import Request
 from rearch.app.wiring import Adapters
@@ -25,6 +25,8 @@ def lock(request: Request, report: Reporter, *, check: bool, prune: bool) -> Exi
     missing = [str(want.name) for want in wanted if before.get(want.name) is None]
     if check and not request.update:
         return _checked(missing, before, prune_to(before, request, prune), report)
+    if not request.update and not project.settings.offline:
+        refuse_moved_tags(before, wanted, adapters)
     resolved = complete(before, wanted, adapters, update=request.update, locked=False)
     after = prune_to(resolved.lock, request, prune)
     for name in resolved.changed:

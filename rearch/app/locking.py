@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from rearch.app.wiring import Adapters
 from rearch.errors import RearchError, worst
 from rearch.model.lock import DebianName, Entry, GitName, Identity, Lock, Name, NotLocked, Sysroot, SysrootName
+from rearch.model.source import PinnedGit
 from rearch.planning.names import Wanted
 
 PARALLEL = 8
+T = TypeVar("T")
 
 
 class Unresolved(RearchError):
@@ -57,21 +59,42 @@ def complete(lock: Lock, wanted: Iterable[Wanted], adapters: Adapters, *, update
     return Resolved(lock=merged, changed=changed)
 
 
+def refuse_moved_tags(lock: Lock, wanted: Iterable[Wanted], adapters: Adapters) -> None:
+    """Ask upstream whether the locked tags name the locked commits still. Errors: Unresolved, with all that moved."""
+    pinned = [identity for want in wanted if isinstance(identity := lock.get(want.name), PinnedGit)]
+
+    def one(identity: PinnedGit) -> None:
+        error = adapters.git.moved(identity)
+        if error is not None:
+            raise error
+
+    _all(one, pinned)
+
+
 def _resolve_all(missing: Iterable[Wanted], adapters: Adapters) -> Mapping[str, Identity]:
     found: dict[str, Identity] = {}
-    errors: list[RearchError] = []
 
     def one(want: Wanted) -> None:
+        found[str(want.name)] = _resolve(want.name, adapters)
+
+    _all(one, missing)
+    return found
+
+
+def _all(work: Callable[[T], None], items: Iterable[T]) -> None:
+    """Work on several items at once; all errors are told together."""
+    errors: list[RearchError] = []
+
+    def one(item: T) -> None:
         try:
-            found[str(want.name)] = _resolve(want.name, adapters)
+            work(item)
         except RearchError as error:
             errors.append(error)
 
     with ThreadPoolExecutor(PARALLEL, thread_name_prefix="resolve") as pool:
-        list(pool.map(one, missing))
+        list(pool.map(one, items))
     if errors:
         raise Unresolved(sorted(errors, key=lambda error: error.summary))
-    return found
 
 
 def _resolve(name: Name, adapters: Adapters) -> Identity:

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any, NoReturn
 
-from invoke import Argument, Collection, Config, Program, Task
+from invoke import Argument, Collection, Config, Program
 
 from rearch import __version__
 from rearch.cli import build as build_tasks
@@ -17,7 +17,7 @@ from rearch.errors import ExitCode
 def collection() -> Collection:
     """Every task, in the order of the work."""
     tasks = Collection()
-    each: Task[Any]
+    each: Any  # what @task makes; invoke types it as the function that it was made from
     for each in (
         build_tasks.build,
         build_tasks.plan,
