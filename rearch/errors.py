@@ -40,9 +40,9 @@ class RearchError(Exception):
         """Whether the same call may go through later, with nothing changed on this side."""
         return self.exit_code is ExitCode.TEMPORARY
 
-    def render(self) -> str:
-        """The text for a terminal: `error: ...`, indented details, `hint: ...`."""
-        lines = [f"error: {self.summary}"]
+    def render(self, where: object = "") -> str:
+        """The text for a terminal: `error: ...`, indented details, `hint: ...`. `where` is the step, if one failed."""
+        lines = [f"error: {where}: {self.summary}" if where else f"error: {self.summary}"]
         lines += [f"  {line}" for detail in self.details for line in detail.splitlines() or [""]]
         if self.hint:
             lines.append(f"hint: {self.hint}")

@@ -15,14 +15,14 @@ from rearch.app.wiring import Adapters
 from rearch.engine.collect import Built, Output, built
 from rearch.engine.executor import Executor, Policy, Summary
 from rearch.engine.state import ProjectState
-from rearch.engine.store import Lease
+from rearch.engine.store import Lease, Store
 from rearch.engine.worker import Surroundings, Worker
 from rearch.errors import ExitCode, RearchError, StepError, worst
-from rearch.model.plan import Plan
+from rearch.model.plan import Action, Plan
 from rearch.model.stack import Project
 from rearch.model.step import StepId, StepKind
 from rearch.planning.planner import make_plan
-from rearch.report import Planned, Reporter, Said
+from rearch.report import Failed, Planned, Reporter, Said
 
 NOT_RUN = "not run"
 
@@ -42,7 +42,7 @@ class SmokeNotRun(StepError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildResult:
-    """What a build left. `errors` holds every failure; `written` the files of output/ that are new.
+    """What a build left. `failed` are steps, `errors` what else is wrong; `written` the files of output/ that are new.
 
     `watched` are the files and folders, `records` the results, on which "nothing to do" rests.
     """
@@ -51,6 +51,7 @@ class BuildResult:
     results: tuple[Built, ...]
     written: tuple[Path, ...]
     folders: tuple[Path, ...]
+    failed: tuple[Failed, ...]
     errors: tuple[RearchError, ...]
     watched: tuple[Path, ...]
     records: tuple[Path, ...]
@@ -58,12 +59,12 @@ class BuildResult:
     @property
     def is_settled(self) -> bool:
         """Whether the next build has nothing to do, and nothing to warn of."""
-        complete = not self.errors and not self.plan.to_run
+        complete = not self.errors and not self.failed and not self.plan.to_run
         return complete and all(result.smoke != NOT_RUN for result in self.results)
 
     @property
     def exit_code(self) -> ExitCode:
-        return worst(self.errors)
+        return worst((*(failed.error for failed in self.failed), *self.errors))
 
 
 def plan(request: Request, report: Reporter) -> tuple[Plan, ProjectState]:
@@ -85,24 +86,39 @@ def build(request: Request, report: Reporter) -> BuildResult:
     with adapters.store.lease() as lease:
         with adapters.store.gate(exclusive=False):
             plan = make_plan(prepared.steps, state, fresh=_fresh(request, prepared))
+            if _drop_damaged(plan, adapters.store, report):
+                plan = make_plan(prepared.steps, state, fresh=_fresh(request, prepared))
             lease.declare(planned.key for planned in plan.steps)
         report(Planned(plan=plan))
         output.prepare()
         summary = _execute(plan, lease, request, adapters, report)
         results = built(plan, adapters.store)
-        written = output.collect(results)
-        output.write_index(_index(results))
-        state.remember(plan)
+        with output.held():
+            written = output.collect(results)
+            output.write_index(_index(results))
+            state.remember(plan)
     folders = tuple(output.place(result.compiled.step.id) for result in results)
     return BuildResult(
         plan=plan,
         results=results,
         written=written,
         folders=folders,
-        errors=_errors(summary, results, request),
+        failed=summary.failed,
+        errors=_errors(results, request),
         watched=_watched(request, project, prepared, (*folders, output.root / "build.json")),
         records=tuple(adapters.store.folder(planned.key) / "result.json" for planned in plan.steps),
     )
+
+
+def _drop_damaged(plan: Plan, store: Store, report: Reporter) -> bool:
+    """Remove results whose binaries were written to through their links in output/; whether there were any."""
+    compiled = (one for one in plan.steps if one.step.id.kind is StepKind.COMPILE and one.action is Action.REUSE)
+    damaged = [planned for planned in compiled if not store.intact(store.load(planned.key))]
+    for planned in damaged:
+        text = f"{planned.step.id}: its binaries were changed in place, in output/ or in the cache: they are made again"
+        report(Said(text=text, level="warning"))
+        store.discard(store.folder(planned.key))
+    return bool(damaged)
 
 
 def _watched(request: Request, project: Project, prepared: Prepared, outputs: tuple[Path, ...]) -> tuple[Path, ...]:
@@ -139,12 +155,9 @@ def _execute(plan: Plan, lease: Lease, request: Request, adapters: Adapters, rep
     return Executor(Worker(adapters.store, lease, around), report, policy, adapters.processes.stop).run(plan)
 
 
-def _errors(summary: Summary, results: tuple[Built, ...], request: Request) -> tuple[RearchError, ...]:
-    errors: list[RearchError] = [failed.error for failed in summary.failed]
+def _errors(results: tuple[Built, ...], request: Request) -> tuple[RearchError, ...]:
     missing = tuple(result for result in results if result.smoke == NOT_RUN)
-    if request.require_smoke and missing:
-        errors.append(SmokeNotRun(missing))
-    return tuple(errors)
+    return (SmokeNotRun(missing),) if request.require_smoke and missing else ()
 
 
 def _index(results: tuple[Built, ...]) -> Mapping[str, Any]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from invoke import Context, task
 
 from rearch.cli.door import answer, environment, guarded, project_root, say, words
 from rearch.engine.stamp import Stamp
+from rearch.errors import RearchError
 
 if TYPE_CHECKING:
     from rearch.app.request import Request
-    from rearch.report import Reporter
+    from rearch.report import Failed, Reporter
 
 HELP = {
     "arch": "architectures to build for, as arm64,amd64 or arm/v7; default: what the stack says",
@@ -91,7 +93,7 @@ def build(
     platform: str = "",
     stack: str = "",
     only: str = "",
-    jobs: int = 0,
+    jobs: str = "",  # text: invoke would meet `--jobs many` with a traceback
     keep_going: bool = False,
     locked: bool = False,
     offline: bool = False,
@@ -127,23 +129,44 @@ def build(
     )
     if dry_run or explain:
         return _show_plan(request, progress=progress, explain=explain, verbose=verbose)
+    return _build(request, stamp, progress=progress, verbose=verbose)
+
+
+def _build(request: Request, stamp: Stamp, *, progress: str, verbose: bool) -> int:
     from rearch.app.build import build as run
     from rearch.app.build import warn_not_run
     from rearch.host.progress import plan_line
 
     report = _reporter(progress, request, verbose=verbose)
     if verbose:
-        _show_settings(request)
-    result = run(request, report)
+        _show_settings(request, report if progress == "json" else None)
+    try:
+        result = run(request, report)
+    except RearchError as error:
+        _show_errors((), (error,), progress)
+        return int(error.exit_code)
     if result.is_settled:
         answers = map(str, result.folders)
         stamp.leave(watched=result.watched, results=result.records, answer=(plan_line(result.plan), *answers))
     warn_not_run(result.results, report)
     for folder in result.folders:
         answer(str(folder))
-    for error in result.errors:
-        say(error.render())
+    _show_errors(result.failed, result.errors, progress)
     return int(result.exit_code)
+
+
+def _show_errors(failed: Iterable[Failed], errors: Iterable[RearchError], progress: str) -> None:
+    """With --progress json a failed step was an event already, and any other error becomes a line of its own."""
+    if progress == "json":
+        from rearch.host.progress import error_line
+
+        for error in errors:
+            say(error_line(error))
+        return
+    for step in failed:
+        say(step.error.render(step.step))
+    for error in errors:
+        say(error.render())
 
 
 def _as_before(stamp: Stamp, progress: str) -> bool:
@@ -189,11 +212,16 @@ def _show_plan(request: Request, *, progress: str, explain: bool, verbose: bool)
     return 0
 
 
-def _show_settings(request: Request) -> None:
+def _show_settings(request: Request, report: Reporter | None = None) -> None:
+    """On stderr, or through a reporter whose stream nobody else may write to."""
     from rearch.app.care import settings_lines
+    from rearch.report import Said
 
     for line in settings_lines(request):
-        say(line)
+        if report is None:
+            say(line)
+        else:
+            report(Said(text=line, level="detail"))
 
 
 @task(

@@ -36,10 +36,21 @@ def guarded(function: Callable[P, int] | Callable[P, None]) -> Callable[P, None]
             code = ExitCode.FAILED
         except RearchError as error:
             code = _tell(error)
+        except OSError as error:
+            code = _tell(_refused(error))
         if code:
             raise Exit(code=int(code))
 
     return body
+
+
+def _refused(error: OSError) -> RearchError:
+    """A full disk or a folder of somebody else's is no bug; anything else is, and keeps its traceback."""
+    from rearch.engine.refused import HostError, is_refusal
+
+    if not is_refusal(error):
+        raise error
+    return HostError("the machine refused", error)
 
 
 def _interrupt(_number: int, _frame: object) -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any, NoReturn
 
-from invoke import Argument, Collection, Config, Program
+from invoke import Argument, Collection, Config, Exit, ParseError, Program
 
 from rearch import __version__
 from rearch.cli import build as build_tasks
@@ -39,12 +39,33 @@ class Rearch(Program):
         project = Argument(name="project", help="The project's folder (it holds recipes/).", default="")
         return [*super().core_args(), project]
 
+    def parse_tasks(self) -> None:
+        """As invoke does, but a misspelt flag or task is a usage error, with the nearest name."""
+        try:
+            super().parse_tasks()
+        except ParseError as error:
+            raise Exit(_misspelt(error, sorted(self.collection.task_names)), code=int(ExitCode.USAGE)) from None
+
     def update_config(self, merge: bool = True) -> None:
         super().update_config(merge=False)
         if self.args.project.value:
             os.environ["REARCH_PROJECT"] = self.args.project.value
         if merge:
             self.config.merge()
+
+
+def _misspelt(error: ParseError, tasks: list[str]) -> str:
+    """The text for words that the command line does not know."""
+    import difflib
+    import re
+
+    word = re.search(r"'(.*)'", str(error))
+    context = error.context
+    names = [flag for flag in context.flags if flag.startswith("--")] if context and context.name else tasks
+    near = difflib.get_close_matches(word[1].partition("=")[0], names, n=1) if word else []
+    where = f"{context.name} " if context and context.name else ""
+    hint = f"did you mean {near[0]}?" if near else f"`rearch {where}--help`"
+    return f"error: {str(error).rstrip('!')}\nhint: {hint}"
 
 
 def main() -> NoReturn:

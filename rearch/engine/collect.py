@@ -6,11 +6,12 @@ output/build.json
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,15 @@ class Output:
             self.root.mkdir(parents=True, exist_ok=True)
             (self.root / "CACHEDIR.TAG").write_text(TAG)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Two runs in one project put their results in place one after the other."""
+        lock = self.root / ".rearch" / "lock"
+        lock.parent.mkdir(exist_ok=True)
+        with lock.open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
     def collect(self, results: Iterable[Built]) -> tuple[Path, ...]:
         """Put the binaries in place; what is there already is not touched. Returns the files that were written."""
         written: list[Path] = []
@@ -94,7 +104,7 @@ class Output:
         folder.mkdir(parents=True, exist_ok=True)
         for stranger in folder.iterdir():
             if stranger.name not in wanted:
-                remove_tree(stranger) if stranger.is_dir() else stranger.unlink()
+                remove_tree(stranger)
         return [
             folder / name for name, artifact in wanted.items() if _put(files / artifact.path, folder / name, artifact)
         ]
@@ -105,21 +115,28 @@ def _put(source: Path, target: Path, artifact: Artifact) -> bool:
     if artifact.target is not None:
         if target.is_symlink() and os.readlink(target) == artifact.target:  # noqa: PTH115 - the text, unresolved
             return False
-        with suppress(FileNotFoundError):
-            target.unlink()
+        remove_tree(target)
         target.symlink_to(artifact.target)
         return True
     if _same(source, target):
         return False
     beside = target.with_name(f".{target.name}.new")
-    with suppress(FileNotFoundError):
-        beside.unlink()
+    try:
+        _link(source, beside)
+        if target.is_dir() and not target.is_symlink():
+            remove_tree(target)  # a rename replaces files alone
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+    return True
+
+
+def _link(source: Path, beside: Path) -> None:
+    remove_tree(beside)  # what a killed run left
     try:
         os.link(source, beside)
     except OSError:  # another file system, or one without hard links
         shutil.copy2(source, beside)
-    beside.replace(target)
-    return True
 
 
 def _same(source: Path, target: Path) -> bool:

@@ -35,6 +35,7 @@ class ProjectState:
 
     def remember(self, plan: Plan) -> None:
         """Note the keys of all steps whose result is there now."""
+        self._last = None  # another run in this project may have written since the plan was made
         before = self._read()
         now = before | {str(planned.step.id): planned.key for planned in plan.steps if self._store.has(planned.key)}
         if now != before:

@@ -25,8 +25,9 @@ from typing import IO, Any
 from rearch.engine.durable import sync_file_system, sync_folder
 from rearch.engine.records import read_result, result_bytes
 from rearch.errors import Interrupted
+from rearch.formats.hashing import sha256_file
 from rearch.formats.tree import remove_tree
-from rearch.model.step import Result
+from rearch.model.step import Artifact, Result
 
 FORMAT = "store-1"
 TOUCH_AFTER = 3600.0
@@ -80,6 +81,12 @@ class Store:
             self.discard(final)
         scratch.rename(final)
         sync_folder(final.parent)
+
+    def intact(self, result: Result) -> bool:
+        """Whether the artifacts of a result are what they were: output/ links to them, and who writes there in place
+        (as `strip` does) writes here too. Only files that look changed are hashed."""
+        made = (self.folder(result.key) / "key.json").stat().st_mtime_ns
+        return all(_unchanged(self.files(result.key) / item.path, item, made) for item in result.artifacts)
 
     def discard(self, folder: Path) -> None:
         """Remove a result: out of sight at once, then piece by piece."""
@@ -166,6 +173,16 @@ class Lease:
     def declare(self, keys: Iterable[str]) -> None:
         """Say which results this run uses. The gate must be held since it looked whether they are there."""
         self._path.write_text("\n".join(keys))
+
+
+def _unchanged(path: Path, artifact: Artifact, made: int) -> bool:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    if artifact.target is not None or (found.st_size == artifact.size and found.st_mtime_ns <= made):
+        return True
+    return found.st_size == artifact.size and sha256_file(path) == artifact.digest
 
 
 def _entries(folder: Path) -> tuple[Path, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import itertools
 import threading
 from collections.abc import Callable, Mapping
@@ -10,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from rearch.engine.refused import HostError, is_refusal
 from rearch.engine.store import Lease, Store
-from rearch.errors import RearchError, StepError
+from rearch.errors import RearchError
 from rearch.formats.hashing import sha256_file
 from rearch.formats.tree import remove_tree, tree_digest
 from rearch.model.command import Command, Completed
@@ -24,21 +24,6 @@ from rearch.steps.ports import Need, Outcome, Workspace
 
 CommandRunner = Callable[[Command, IO[bytes], int], Completed]
 Perform = Callable[[Inputs, Workspace], Outcome]
-
-
-class HostError(StepError):
-    """The machine refused: no space, no permission, a read-only disk."""
-
-    def __init__(self, step: StepId, error: OSError) -> None:
-        self.step = step
-        self.errno = error.errno
-        hints = {
-            errno.ENOSPC: "free some space: `invoke gc` removes results that no run has used for long",
-            errno.EDQUOT: "free some space: `invoke gc` removes results that no run has used for long",
-            errno.EACCES: "check who owns the cache folder: `invoke doctor` names it",
-        }
-        where = f" ({error.filename})" if error.filename else ""
-        super().__init__(f"{step}: {error.strerror}{where}", hint=hints.get(error.errno or 0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +62,8 @@ class Worker:
                     return self._store.load(planned.key)
                 return self._make(planned, keys)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
-                raise HostError(planned.step.id, error) from error
+            if is_refusal(error):
+                raise HostError("the machine refused", error) from error
             raise
 
     def log_path(self, step: StepId) -> Path:
@@ -107,7 +92,7 @@ class Worker:
         try:
             return self._around.perform(planned.step.inputs, work)
         except RearchError as error:
-            stream.write(f"\n{error.render()}\n".encode())
+            stream.write(f"\n{error.render(planned.step.id)}\n".encode())
             raise
 
     def _workspace(

@@ -6,6 +6,7 @@ the order of the bytes, so that no locale and no file system changes a digest.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -234,6 +235,9 @@ def remove_tree(path: Path) -> None:
                 return
         except PermissionError:
             _open_up(path)
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:  # a process that was just ended had one more file to write
+                raise
         else:
             return
     shutil.rmtree(path)

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import IO, Any, assert_never
 
-from rearch.errors import UsageError
+from rearch.errors import RearchError, UsageError
 from rearch.host.logs import last_lines
 from rearch.model.plan import Plan
 from rearch.report import Event, Failed, Finished, Planned, Progress, Reporter, Said, Skipped, Started
@@ -85,7 +85,7 @@ class PlainReporter:
         lines = [f"FAILED  {event.step} after {event.seconds:.1f} s"]
         if event.log is not None:
             shown = event.log.relative_to(self._root) if event.log.is_relative_to(self._root) else event.log
-            lines += [f"  | {line}" for line in last_lines(event.log, LOG_LINES)]
+            lines += [f"  | {line}" for line in _tail(event, event.log)]
             lines.append(f"  log: {shown}")
         return lines
 
@@ -94,6 +94,13 @@ class PlainReporter:
             return [f"warning: {event.text}"]
         shown = not self._quiet and (event.level == "info" or self._verbose)
         return [event.text] if shown else []
+
+
+def _tail(event: Failed, log: Path) -> tuple[str, ...]:
+    """The last lines of a step's log, without the error's own text, which comes at the end of the run."""
+    own = tuple(line.rstrip() for line in event.error.render(event.step).splitlines() if line.strip())
+    lines = last_lines(log, LOG_LINES + len(own))
+    return (lines[: -len(own)] if lines[-len(own) :] == own else lines)[-LOG_LINES:]
 
 
 class BarReporter(PlainReporter):
@@ -170,14 +177,23 @@ def _plain(event: Event) -> dict[str, Any]:
         case Finished():
             return {"step": str(event.step), "seconds": round(event.seconds, 3), "note": event.note}
         case Failed():
-            error = {"summary": event.error.summary, "details": event.error.details, "hint": event.error.hint}
-            ending = {"exit_code": int(event.error.exit_code), "log": str(event.log) if event.log else None}
-            return {"step": str(event.step), "seconds": round(event.seconds, 3), "error": error, **ending}
+            log = str(event.log) if event.log else None
+            return {"step": str(event.step), "seconds": round(event.seconds, 3), **_words(event.error), "log": log}
         case Skipped():
             return {"step": str(event.step), "because": str(event.because)}
         case Said():
             return {"level": event.level, "text": event.text}
     assert_never(event)
+
+
+def _words(error: RearchError) -> dict[str, Any]:
+    words = {"summary": error.summary, "details": error.details, "hint": error.hint}
+    return {"error": words, "exit_code": int(error.exit_code)}
+
+
+def error_line(error: RearchError) -> str:
+    """An error that is no step's, as a line of `--progress json`: `{"event": "error", ...}`."""
+    return json.dumps({"event": "error", **_words(error)})
 
 
 def _share(event: Progress) -> str:

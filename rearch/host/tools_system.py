@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -159,6 +158,8 @@ def _go(found: Path) -> SystemOrigin:
 
 def _ask(argv: tuple[str, ...], environment: Mapping[str, str] | None = None) -> str:
     """The first line that a program prints."""
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="rearch-") as home:
         env = {"HOME": home, "LC_ALL": "C", "PATH": "/usr/bin:/bin", "GOTOOLCHAIN": "local", **(environment or {})}
         done = Processes().run(Command(argv=argv, cwd=Path(home), env=tuple(sorted(env.items())), timeout=20.0))

@@ -22,7 +22,7 @@ from rearch.steps.compile_errors import CompileFailed
 from rearch.steps.compile_flags import split_flags
 from rearch.steps.compile_outputs import add_links, libraries_of, take_outputs
 from rearch.steps.compile_packages import Package, Program, batches, package_arguments, programs, read_listing
-from rearch.steps.compile_stamps import Stamps, check_spelling, check_variable, read_stamps, resolve
+from rearch.steps.compile_stamps import Stamps, check_spelling, check_stamped, check_variable, read_stamps, resolve
 from rearch.steps.compile_tree import Tree, find_source
 from rearch.steps.compile_version import check_go_mod, check_range
 from rearch.steps.ports import Outcome, Workspace
@@ -83,7 +83,8 @@ class _Compile:
         all_programs = self._programs(wanted)
         stamps = self._checked(wanted, all_programs)
         ldflags = linker_flags(strip=self.inputs.strip, cgo=self.setup.ldflags, stamps=stamps.ours, own=own)
-        commands = self._build(all_programs, ldflags, stamps)
+        commands = self._build(all_programs, ldflags)
+        self._check_stamped(stamps, all_programs)
         add_links(self.inputs.links, self.binaries)
         return Outcome(facts=self._facts(commands, stamps, all_programs))
 
@@ -120,7 +121,7 @@ class _Compile:
         paths = tuple(sorted({stamp.package for stamp in stamps.all} - {"main"}))
         return {package.import_path: package for package in (self._listed(paths, deps=False) if paths else ())}
 
-    def _build(self, all_programs: tuple[Program, ...], ldflags: str, stamps: Stamps) -> tuple[Command, ...]:
+    def _build(self, all_programs: tuple[Program, ...], ldflags: str) -> tuple[Command, ...]:
         """Run go build, once or (two packages of one base name) more often, and name the files."""
         self.binaries.mkdir()
         commands = []
@@ -131,9 +132,14 @@ class _Compile:
             done = self.work.run(command)
             if done.exit != 0:
                 raise CompileFailed(command, done, self.inputs.go_version, "compiling failed")
-            take_outputs(batch, out, self.binaries, stamps)
+            take_outputs(batch, out, self.binaries)
             commands.append(command)
         return tuple(commands)
+
+    def _check_stamped(self, stamps: Stamps, all_programs: tuple[Program, ...]) -> None:
+        for stamp in stamps.all:
+            for name in check_stamped(stamp, all_programs, self.binaries):
+                self.work.say(f"{name}: nothing in it reads {stamp.variable}, so the stamp is not in it")
 
     def _facts(
         self, commands: tuple[Command, ...], stamps: Stamps, all_programs: tuple[Program, ...]

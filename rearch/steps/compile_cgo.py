@@ -42,7 +42,11 @@ def c_setup(kind: str, link: str, platform: Platform, work: Workspace) -> CSetup
 
 
 def zig_setup(compiler: Need, link: str, platform: Platform, work: Workspace) -> CSetup:
-    """zig as CC, CXX and AR. Its own cache is kept for each zig: building musl for a new target takes minutes."""
+    """zig as CC, CXX and AR. Its own cache is kept for each zig: building musl for a new target takes minutes.
+
+    The result is always stripped: the debug information of zig's C library holds paths of this machine, and zig (0.15)
+    leaves out all symbols or none. It is `-Wl,-s`, since a `-g` after `-s` (go's default CGO_LDFLAGS) undoes `-s`.
+    """
     if link != "static":
         raise NoCompilerFor("zig", "it links statically (musl)", "set build.go.cgo.link: static, or use gcc-cross")
     root = (compiler.files / "zig").resolve()
@@ -63,7 +67,7 @@ def zig_setup(compiler: Need, link: str, platform: Platform, work: Workspace) ->
     return CSetup(
         env={**_names(name), **caches, **nothing},
         scripts=scripts,
-        ldflags=("-linkmode", "external", "-extldflags", "-static"),
+        ldflags=("-linkmode", "external", "-extldflags", "-static -Wl,-s"),
     )
 
 

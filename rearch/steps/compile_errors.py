@@ -153,15 +153,15 @@ class UnknownStamp(StepError):
 
 
 class StampMissing(StepError):
-    """The variable exists, but its text is not in the binary."""
+    """The variable exists, but its text is in none of the binaries that hold its package."""
 
-    def __init__(self, binary: str, stamp: str, text: str) -> None:
-        self.binary = binary
+    def __init__(self, binaries: Sequence[str], stamp: str, text: str) -> None:
+        self.binaries = tuple(binaries)
         self.stamp = stamp
         self.text = text
         super().__init__(
-            f"{binary}: the text of -X {stamp} is not in it: {text!r}",
-            ("the linker left the variable out, as nothing that is linked reads it",),
+            f"the text of -X {stamp} is not in {' nor in '.join(binaries)}: {text!r}",
+            ("the linker leaves a variable out that nothing in the program reads",),
             hint="stamp the variable that the program prints, or take the stamp out",
         )
 

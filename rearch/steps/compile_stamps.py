@@ -94,12 +94,18 @@ def _near(stamp: Stamp, variables: tuple[Variable, ...]) -> tuple[str, ...]:
     return tuple(f"{prefix}.{name}" for name in nearest(stamp.name, variables) if name != stamp.name)
 
 
-def check_stamped(stamps: Iterable[Stamp], program: Program, binary: Path) -> None:
-    """Every stamp that belongs to this program is in its file. Errors: StampMissing."""
-    for stamp in stamps:
-        belongs = stamp.package == "main" or stamp.package in program.package.deps
-        if belongs and not holds(binary, stamp.text.encode()):
-            raise StampMissing(program.names[0], stamp.written, stamp.text)
+def check_stamped(stamp: Stamp, all_programs: Iterable[Program], binaries: Path) -> tuple[str, ...]:
+    """The text of a stamp is in the binaries; the answer names those that hold the package and not the text.
+
+    In such a binary nothing reads the variable, or the linker would have kept it: no harm, unless it is so in all.
+    Errors: StampMissing.
+    """
+    holders = [item for item in all_programs if stamp.package == "main" or stamp.package in item.package.deps]
+    names = tuple(item.names[0] for item in holders)
+    without = tuple(name for name in names if not holds(binaries / name, stamp.text.encode()))
+    if without == names:
+        raise StampMissing(names, stamp.written, stamp.text)
+    return without
 
 
 def holds(path: Path, text: bytes) -> bool:

@@ -52,10 +52,10 @@ def fitting(requires: str) -> tuple[str, ...]:
 def fits(version: str, requires: str) -> bool:
     """Whether a version of Go is in a range. Errors: BadRequires."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
-    from packaging.version import InvalidVersion
+    from packaging.version import InvalidVersion, Version
 
     try:
-        return SpecifierSet(requires).contains(version, prereleases=True)
+        return SpecifierSet(requires).contains(Version(version), prereleases=True)
     except InvalidSpecifier:
         raise BadRequires(requires) from None
     except InvalidVersion:  # a development version names no release: the compiler decides

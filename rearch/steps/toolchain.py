@@ -7,6 +7,7 @@ from pathlib import Path
 from rearch.errors import VerificationError
 from rearch.model.command import Command
 from rearch.model.step import SystemOrigin, ToolchainInputs
+from rearch.steps.compile_environment import prepare_folders
 from rearch.steps.ports import Outcome, ToolFetcher, Workspace
 
 
@@ -43,7 +44,8 @@ def run_toolchain(inputs: ToolchainInputs, work: Workspace, tools: ToolFetcher) 
     program = work.files / inputs.kind / _PROGRAMS[inputs.kind] if inputs.kind in _PROGRAMS else work.files / "gcc"
     if isinstance(inputs.origin, SystemOrigin) and not program.exists():
         raise SystemChanged(inputs.origin.path)
-    done = work.run(version_command(inputs.kind, program, work.scratch))
+    folders = prepare_folders(work)  # with Go's telemetry off: its child would still write there when we tidy up
+    done = work.run(version_command(inputs.kind, program, folders.home))
     said = done.output.strip()
     if done.exit != 0 or inputs.version not in said:
         raise WrongCompiler(inputs.name, f"{inputs.kind} {inputs.version}", said)
@@ -53,9 +55,9 @@ def run_toolchain(inputs: ToolchainInputs, work: Workspace, tools: ToolFetcher) 
 _PROGRAMS = {"go": "bin/go", "zig": "zig"}
 
 
-def version_command(kind: str, program: Path, scratch: Path) -> Command:
+def version_command(kind: str, program: Path, home_folder: Path) -> Command:
     """Ask a compiler for its version."""
-    home = {"HOME": str(scratch), "GOENV": "off", "GOTOOLCHAIN": "local", "LC_ALL": "C", "PATH": "/usr/bin:/bin"}
-    home |= {"ZIG_GLOBAL_CACHE_DIR": str(scratch / "zig"), "ZIG_LOCAL_CACHE_DIR": str(scratch / "zig")}
+    home = {"HOME": str(home_folder), "GOENV": "off", "GOTOOLCHAIN": "local", "LC_ALL": "C", "PATH": "/usr/bin:/bin"}
+    home |= {"ZIG_GLOBAL_CACHE_DIR": str(home_folder / "zig"), "ZIG_LOCAL_CACHE_DIR": str(home_folder / "zig")}
     word = "--version" if kind == "gcc" else "version"
-    return Command(argv=(str(program), word), cwd=scratch, env=tuple(sorted(home.items())), timeout=60.0)
+    return Command(argv=(str(program), word), cwd=home_folder, env=tuple(sorted(home.items())), timeout=60.0)

@@ -219,7 +219,7 @@ def test_a_stamp_that_the_linker_drops_is_found(bench: Bench) -> None:
     unread = "package main\n\nvar VERSION string\n\nfunc main() { println(`hello`) }\n"
     with pytest.raises(StampMissing) as caught:
         bench.compile({"main.go": unread}, stamps={"main.VERSION": "v1.2.3-of-nobody"})
-    assert caught.value.binary == "tool"
+    assert caught.value.binaries == ("tool",)
 
 
 def test_requires_is_checked_before_anything_runs(bench: Bench) -> None:

@@ -54,6 +54,12 @@ def go_root(toolchain: str = "go-1.27") -> Path:
     return Store(shared).files(key) / "go"
 
 
+def go_cache(toolchain: str = "go-1.27") -> Path:
+    """The build cache of a shared compiler."""
+    shared, key = _compiler(toolchain)
+    return (shared / "go-build" / key).resolve()
+
+
 def cold_cache(folder: Path) -> Path:
     """A new cache folder that has nothing but the wheels, so that no test has to wait for the network twice."""
     shared, _ = _compiler("go-1.27")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from rearch.engine.refused import HostError
 from rearch.engine.state import ProjectState
-from rearch.engine.worker import HostError
 from rearch.errors import Interrupted, StepError
 from rearch.model.plan import Plan
 from rearch.model.step import CompileInputs, Inputs, PatchInputs, StepKind
