@@ -29,6 +29,7 @@ def guarded(function: Callable[P, int] | Callable[P, None]) -> Callable[P, None]
         gc.set_threshold(GARBAGE)
         try:
             code = function(*args, **kwargs) or 0
+            sys.stdout.flush()  # here, where a closed pipe is met
         except KeyboardInterrupt:
             code = _tell(Interrupted())
         except BrokenPipeError:  # somebody closed the pipe: `rearch plan | head`

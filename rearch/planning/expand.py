@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from functools import cached_property
+from typing import TypeVar, cast
 
 from rearch.errors import UsageError
 from rearch.model.base import FrozenDict
 from rearch.model.platform import Platform
 from rearch.model.source import PinnedDebian, PinnedGit, PinnedSource
 
+T = TypeVar("T")
 _OPEN = re.compile(r"\$\{\{\s*([a-z_]+)\s*\}\}")
 
 
@@ -40,14 +41,9 @@ def upstream_version(debian_version: str) -> str:
     return re.sub(r"[+~.](?:ds|dfsg|repack|really)[0-9.]*.*\Z", "", version)
 
 
-def context(source: PinnedSource, platform: Platform, epoch: int | None) -> Mapping[str, str]:
-    """Name: text, for one component on one platform. `epoch` is SOURCE_DATE_EPOCH, if it is set."""
-    known = {
-        "platform": str(platform),
-        "os": platform.os,
-        "arch": platform.oci_architecture,
-        "variant": platform.oci_variant or "",
-    }
+def source_names(source: PinnedSource, epoch: int | None) -> Mapping[str, str]:
+    """Name: text, for one component on every platform. `epoch` is SOURCE_DATE_EPOCH, if it is set."""
+    known: dict[str, str] = {}
     if isinstance(source, PinnedGit):
         known |= {"commit": source.commit, "short_commit": source.commit[:7]}
     if isinstance(source, PinnedDebian):
@@ -59,6 +55,12 @@ def context(source: PinnedSource, platform: Platform, epoch: int | None) -> Mapp
     return known
 
 
+def platform_names(platform: Platform) -> Mapping[str, str]:
+    """Name: text, for one platform."""
+    variant = platform.oci_variant or ""
+    return {"platform": str(platform), "os": platform.os, "arch": platform.oci_architecture, "variant": variant}
+
+
 def source_time(source: PinnedSource, epoch: int | None) -> int | None:
     """Seconds since 1970 that stand for a source: SOURCE_DATE_EPOCH (reproducible-builds.org), else its own time."""
     if epoch is not None:
@@ -67,33 +69,59 @@ def source_time(source: PinnedSource, epoch: int | None) -> int | None:
 
 
 class Expander:
-    """Replaces the open names of one component's texts. What holds none comes back as the same object."""
+    """Replaces the open names of one component's texts.
 
-    def __init__(self, component: str, known: Callable[[], Mapping[str, str]]) -> None:
+    What is the same on every platform comes back as the same object for each, so that keys.py writes it once.
+    """
+
+    def __init__(self, component: str, source: PinnedSource, epoch: int | None) -> None:
         self._component = component
-        self._make = known
+        self._source = source_names(source, epoch)
+        self._shared: dict[int, tuple[object, object]] = {}
+        self._platform: Mapping[str, str] = FrozenDict()
+        self._differs = False
 
-    @cached_property
-    def _known(self) -> Mapping[str, str]:
-        return self._make()
+    def on(self, platform: Platform) -> Expander:
+        """The same, from now on for this platform."""
+        self._platform = platform_names(platform)
+        return self
 
     def text(self, value: str) -> str:
         """The text with every open name replaced. Errors: NotKnown."""
         return _OPEN.sub(self._value, value) if "${{" in value else value
 
     def texts(self, values: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(self.text, values)) if _is_open(values) else values
+        return self.once(values, lambda: tuple(map(self.text, values)) if _is_open(values) else values)
 
     def mapping(self, values: Mapping[str, str]) -> Mapping[str, str]:
-        if not _is_open(values) and not _is_open(values.values()):
-            return values
-        return FrozenDict({self.text(key): self.text(value) for key, value in values.items()})
+        def expanded() -> Mapping[str, str]:
+            if not _is_open(values) and not _is_open(values.values()):
+                return values
+            return FrozenDict({self.text(key): self.text(value) for key, value in values.items()})
+
+        return self.once(values, expanded)
+
+    def once(self, value: T, expanded: Callable[[], T]) -> T:
+        """The expansion of a value, made once for all platforms unless it names the platform."""
+        found = self._shared.get(id(value))
+        if found is not None:
+            return cast(T, found[1])
+        before, self._differs = self._differs, False
+        result = expanded()
+        if not self._differs:
+            self._shared[id(value)] = (value, result)  # `value` too: its id must stay its own
+        self._differs = before or self._differs
+        return result
 
     def _value(self, match: re.Match[str]) -> str:
+        name = match[1]
+        if name in self._platform:
+            self._differs = True
+            return self._platform[name]
         try:
-            return self._known[match[1]]
+            return self._source[name]
         except KeyError:
-            raise NotKnown(self._component, match[1]) from None
+            raise NotKnown(self._component, name) from None
 
 
 def _is_open(values: Iterable[str]) -> bool:

@@ -8,7 +8,7 @@ from rearch.errors import UsageError
 from rearch.model.base import FrozenDict
 from rearch.model.lock import SysrootName
 from rearch.model.platform import Platform
-from rearch.model.recipe import Recipe, Smoke
+from rearch.model.recipe import Smoke
 from rearch.model.source import PinnedSource
 from rearch.model.stack import Component
 from rearch.model.step import (
@@ -26,7 +26,7 @@ from rearch.model.step import (
     ToolchainInputs,
     VerifyInputs,
 )
-from rearch.planning.expand import Expander, context, source_time
+from rearch.planning.expand import Expander, source_time
 from rearch.planning.facts import Facts
 from rearch.planning.names import pinned_source, pinned_sysroot, sysroot_packages
 
@@ -46,24 +46,25 @@ def _component_steps(component: Component, facts: Facts) -> Iterator[Step]:
     yield fetched
     patched = _patch(component, facts, fetched.id)
     yield patched
-    for platform, recipe in component.recipes.items():
-        yield from _platform_steps(_Build(component, platform, recipe, source, facts), patched.id)
+    expand = Expander(component.id, source, facts.epoch)
+    for platform in component.recipes:
+        yield from _platform_steps(_Build(component, platform, source, expand, facts), patched.id)
 
 
 class _Build:
     """One component on one platform: what its steps have in common."""
 
     def __init__(
-        self, component: Component, platform: Platform, recipe: Recipe, source: PinnedSource, facts: Facts
+        self, component: Component, platform: Platform, source: PinnedSource, expand: Expander, facts: Facts
     ) -> None:
         self.component = component
         self.platform = platform
-        self.recipe = recipe
+        self.recipe = component.recipes[platform]
         self.facts = facts
-        self.go = recipe.build.go
+        self.go = self.recipe.build.go
         self.source = source
-        self.expand = Expander(component.id, lambda: context(source, platform, facts.epoch))
-        self.toolchain = facts.toolchains[recipe.build.toolchain]
+        self.expand = expand.on(platform)
+        self.toolchain = facts.toolchains[self.recipe.build.toolchain]
 
     def id(self, kind: StepKind) -> StepId:
         return StepId(kind, self.component.id, self.platform)
@@ -228,11 +229,14 @@ def _verify_inputs(build: _Build) -> VerifyInputs:
 
 
 def _smoke_inputs(build: _Build) -> SmokeInputs:
-    checks = tuple(
-        _expanded(check, build.expand)
-        for check in build.recipe.smoke
-        if check.platforms is None or str(build.platform) in check.platforms
-    )
+    declared = build.recipe.smoke
+
+    def here() -> tuple[Smoke, ...]:
+        wanted = (check for check in declared if check.platforms is None or str(build.platform) in check.platforms)
+        return tuple(_expanded(check, build.expand) for check in wanted)
+
+    limited = any(check.platforms is not None for check in declared)
+    checks = here() if limited else build.expand.once(declared, here)
     return SmokeInputs(platform=build.platform, checks=checks, emulator=build.facts.emulators[build.platform])
 
 

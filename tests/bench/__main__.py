@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 
-from tests.bench.schedule import schedule
-
 from tests.bench.measure import Figure
 from tests.bench.memory import memory
 from tests.bench.noop import noop
 from tests.bench.planning import planning
+from tests.bench.schedule import schedule
 
 ALL: dict[str, Callable[[], Iterator[Figure]]] = {
     "noop": noop,

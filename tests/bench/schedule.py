@@ -41,7 +41,7 @@ def schedule() -> Iterator[Figure]:
         base = Path(name)
         project = _project(base / "project")
         cache = base / "cache"
-        build = [SCRIPTS / "rearch", "--project", project, "build", "--arch"]
+        build: list[str | Path] = [SCRIPTS / "rearch", "--project", project, "build", "--arch"]
         run([*build, "386", "--only", "server"], env={"REARCH_CACHE": str(cache)})  # fetches the compiler
         go = next(path for path in cache.glob("store-1/*/*/files/go/bin/go"))
         shutil.rmtree(cache / "go-build")

@@ -183,7 +183,7 @@ def test_one_component_for_a_third_platform(tmp_path: Path) -> None:
 
 def test_github_that_cannot_be_reached_is_a_temporary_error(tmp_path: Path) -> None:
     stack = make_stack(tmp_path, mirrored=False)
-    nowhere = {name: "http://127.0.0.1:9" for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")}
+    nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"), "http://127.0.0.1:9")
     done = stack.rearch.run("build", "--only", "scheduler", env=nowhere | {"no_proxy": None, "NO_PROXY": None}, code=75)
     assert "error: cannot reach https://github.com/rancher/scheduler" in done.err
     assert "hint: " in done.err

@@ -27,8 +27,8 @@ from rearch.planning.keys import keys_of
 from rearch.report import silent
 from tests.support.cli import Cli
 from tests.support.compiling import compiler_caches
-from tests.support.golang import download_cache
 from tests.support.go_project import make_go_project
+from tests.support.golang import download_cache
 from tests.support.needs import unmet
 
 

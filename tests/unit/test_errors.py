@@ -21,6 +21,7 @@ def test_text() -> None:
     error = StepError("patch 1 does not apply", ["main.go:3", "two\nlines"], "refresh it")
     assert error.render() == ("error: patch 1 does not apply\n  main.go:3\n  two\n  lines\nhint: refresh it")
     assert RearchError("short").render() == "error: short"
+    assert RearchError("short").render("fetch a/b") == "error: fetch a/b: short"
 
 
 @pytest.mark.parametrize(

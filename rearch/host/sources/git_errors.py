@@ -123,7 +123,7 @@ class GitTagMoved(VerificationError):
         gone = facts[0] is None and facts[1] is not None
         details = [f"locked: {was}", f"now:    {now}"]
         details += ["the locked commit cannot be had from there any more"] if gone else []
-        hint = "find out why; to accept the new one: `invoke lock --update COMPONENT`"
+        hint = "find out why; to accept the new one: `invoke lock --update --only COMPONENT`"
         super().__init__(f"tag {tag} of {url} has moved", details, hint)
 
 
@@ -133,7 +133,7 @@ class GitCommitGone(VerificationError):
     def __init__(self, url: str, commit: str, ref: str) -> None:
         self.url, self.commit, self.ref = url, commit, ref
         named = f"it was locked as {ref}" if ref != commit else "the recipe names it"
-        hint = "set `mirrors:` to a copy that still has it, or choose another: `invoke lock --update COMPONENT`"
+        hint = "set `mirrors:` to a copy that still has it, or choose another: `invoke lock --update --only COMPONENT`"
         super().__init__(f"{url} has no commit {commit} (any more)", (named,), hint)
 
 

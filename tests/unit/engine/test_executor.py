@@ -75,7 +75,7 @@ def test_a_failure_stops_what_has_not_begun(tmp_path: Path) -> None:
     assert len(summary.finished) + len(summary.failed) + len(summary.skipped) == 17
     log = next(event.log for event in bench.events if isinstance(event, Failed))
     assert log is not None
-    assert "error: patch does not apply\n  hunk 1\nhint: refresh it" in log.read_text()
+    assert "error: patch test/a: patch does not apply\n  hunk 1\nhint: refresh it" in log.read_text()
 
 
 def test_keep_going_makes_all_that_does_not_depend_on_the_failure(tmp_path: Path) -> None:

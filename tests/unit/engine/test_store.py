@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -63,6 +65,68 @@ def test_output_is_linked_and_left_alone_when_it_is_there(tmp_path: Path) -> Non
     assert sorted(path.name for path in folder.iterdir()) == ["hello", "hi"]
     compiled = next(planned for planned in plan.steps if planned.step.id.platform == ARM64)
     assert bench.store.files(compiled.key).joinpath("bin/hello").read_text() == "hello for linux/arm64"
+
+
+def test_a_result_that_was_written_to_in_place_is_not_intact(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    plan = _built(bench)
+    result = next(bench.store.load(planned.key) for planned in plan.steps if planned.step.id.kind is StepKind.COMPILE)
+    file = bench.store.files(result.key) / "bin/hello"
+    data = file.read_bytes()
+    assert bench.store.intact(result)
+    os.utime(file, (time.time() + 60, time.time() + 60))  # newer than the record, but the same bytes
+    assert bench.store.intact(result)
+    file.write_bytes(data[:-1] + b"?")
+    os.utime(file, (time.time() + 60, time.time() + 60))
+    assert not bench.store.intact(result)
+    file.write_bytes(data + b"?")
+    assert not bench.store.intact(result)
+    file.unlink()
+    assert not bench.store.intact(result)
+
+
+@pytest.mark.parametrize("obstacle", ["file", "folder", "link"])
+def test_whatever_stands_in_the_way_in_output_is_replaced(tmp_path: Path, obstacle: str) -> None:
+    bench = Bench(tmp_path)
+    plan = _built(bench)
+    output = Output(tmp_path / "output", bench.store)
+    output.prepare()
+    results = built(plan, bench.store)
+    folder = output.place(results[0].compiled.step.id)
+    for name in ("hello", "hi", ".hello.new"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if obstacle == "file":
+            path.write_text("in the way")
+        elif obstacle == "folder":
+            (path / "inner").mkdir(parents=True)
+        else:
+            path.symlink_to(tmp_path)
+    with output.held():
+        output.collect(results)
+    assert sorted(path.name for path in folder.iterdir()) == ["hello", "hi"]
+    assert (folder / "hello").stat().st_ino == (bench.store.files(results[0].compiled.key) / "bin/hello").stat().st_ino
+    assert (folder / "hi").readlink() == Path("hello")
+
+
+def test_a_copy_that_does_not_fit_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(tmp_path)
+    results = built(_built(bench), bench.store)
+    output = Output(tmp_path / "output", bench.store)
+    output.prepare()
+
+    def no_link(*_paths: object) -> None:
+        raise OSError(errno.EXDEV, "another file system")
+
+    def full(_source: Path, target: Path) -> None:
+        target.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "link", no_link)
+    monkeypatch.setattr(shutil, "copy2", full)
+    with pytest.raises(OSError, match="No space left"):
+        output.collect(results)
+    assert [path for path in (tmp_path / "output/bin").rglob("*") if not path.is_dir()] == []
 
 
 def test_nothing_unverified_is_handed_out(tmp_path: Path) -> None:

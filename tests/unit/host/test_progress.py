@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rearch.errors import StepError, UsageError
-from rearch.host.progress import BarReporter, JsonReporter, PlainReporter, reporter
+from rearch.host.progress import BarReporter, JsonReporter, PlainReporter, error_line, reporter
 from rearch.model.plan import Plan
 from rearch.model.step import StepId, StepKind
 from rearch.planning.graph import steps_of
@@ -119,3 +119,21 @@ def test_an_unknown_kind(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--progress loud"):
         reporter("loud", io.StringIO(), {}, verbose=False, root=tmp_path)
     assert isinstance(reporter("json", io.StringIO(), {}, verbose=False, root=tmp_path), JsonReporter)
+
+
+def test_the_tail_of_a_log_leaves_out_the_error_that_is_told_at_the_end(tmp_path: Path) -> None:
+    error = StepError("boom", ["why"], "do this")
+    log = tmp_path / "compile.log"
+    log.write_text(f"what the compiler said\n\n{error.render(STEP)}\n")
+    stream = io.StringIO()
+    reporter("plain", stream, {}, verbose=False, root=tmp_path)(Failed(step=STEP, seconds=0.5, error=error, log=log))
+    assert stream.getvalue().splitlines()[1:] == ["  | what the compiler said", "  log: compile.log"]
+
+
+def test_an_error_that_is_no_steps_as_json() -> None:
+    line = error_line(UsageError("wrong", ["here"], "mend it"))
+    assert json.loads(line) == {
+        "event": "error",
+        "error": {"summary": "wrong", "details": ["here"], "hint": "mend it"},
+        "exit_code": 2,
+    }
