@@ -14,11 +14,16 @@ from invoke import Collection, Context, Exit, task
 from rearch.cli.program import collection
 
 ROOT = Path(__file__).parent
+# Program: the Debian packages that bring it and what it needs.
 PACKAGES = {
-    "git": "git",
-    "qemu-aarch64-static": "qemu-user-static",
-    "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
-    "apt-get": "apt",
+    "git": ("git", "ca-certificates"),
+    "qemu-aarch64-static": ("qemu-user-static",),
+    "aarch64-linux-gnu-gcc": ("gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"),
+    "pkg-config": ("pkg-config",),
+    "zip": ("zip",),
+    "zstd": ("zstd",),
+    "xz": ("xz-utils",),
+    "bzip2": ("bzip2",),
 }
 
 
@@ -33,7 +38,7 @@ def _python(*argv: str, **environment: str) -> int:
 
 def _install_missing() -> None:
     """On Debian as root, get what the tests need; elsewhere they say themselves what they could not run."""
-    missing = sorted({package for program, package in PACKAGES.items() if shutil.which(program) is None})
+    missing = sorted({name for program, names in PACKAGES.items() if shutil.which(program) is None for name in names})
     if not missing or shutil.which("apt-get") is None or os.geteuid() != 0:
         return
     _run("apt-get", "update", "-q")

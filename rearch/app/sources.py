@@ -41,6 +41,11 @@ class Sources:
         from rearch.host.sources.archive import ArchiveSources
 
         settings = self._adapters.settings
-        ArchiveSources(
-            self._adapters.cache, mirrors=settings.mirrors, offline=settings.offline, timeout=settings.timeout
-        ).fetch(source, work)
+        fetcher = ArchiveSources(
+            self._adapters.cache,
+            mirrors=settings.mirrors,
+            offline=settings.offline,
+            timeout=settings.timeout,
+            pause=self._adapters.processes.pause,
+        )
+        fetcher.fetch(source, work)

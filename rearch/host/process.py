@@ -20,7 +20,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import IO
 
-from rearch.errors import StepError
+from rearch.errors import Interrupted, StepError
 from rearch.model.command import TAIL, Command, Completed
 
 GRACE = 5.0
@@ -57,7 +57,7 @@ class Processes:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[bytes]] = set()
-        self._stopped = False
+        self._stop = threading.Event()
 
     def run(self, command: Command, log: IO[bytes] | None = None, limit: int | None = None) -> Completed:
         """Run to the end. `limit` is the most bytes that go into the log. Errors: ToolMissing, CannotStart."""
@@ -78,10 +78,15 @@ class Processes:
             matched=pumped is _Pumped.MATCHED,
         )
 
+    def pause(self, seconds: float) -> None:
+        """Sleep, but not on after `stop`. Errors: Interrupted."""
+        if self._stop.wait(seconds):
+            raise Interrupted
+
     def stop(self) -> None:
         """End every running child and its family, and start no more. For Ctrl-C and SIGTERM; from any thread."""
         with self._lock:
-            self._stopped = True
+            self._stop.set()
             children = tuple(self._running)
         _end(children)
 
@@ -89,7 +94,7 @@ class Processes:
     def adopt(self, child: subprocess.Popen[bytes]) -> Iterator[None]:
         """Look after a child that a library started, in a session of its own: it ends with the block, or by `stop`."""
         with self._lock:
-            stopped = self._stopped
+            stopped = self._stop.is_set()
             self._running.add(child)
         try:
             if stopped:
@@ -103,7 +108,7 @@ class Processes:
     @contextlib.contextmanager
     def _child(self, command: Command) -> Iterator[subprocess.Popen[bytes]]:
         with self._lock:
-            if self._stopped:
+            if self._stop.is_set():
                 raise StepError("stopped before it began")
             child = _spawn(command)
             self._running.add(child)

@@ -167,7 +167,7 @@ class GoBuild(Model):
     )
     directory: RelativePath = Field(default=".", description="Sub-folder that holds the go.mod.")
     binaries: FrozenMap[FileName, Package] = Field(
-        min_length=1, description="Output name: package, relative to the source."
+        min_length=1, description="Output name: package, relative to `directory`."
     )
     links: FrozenMap[FileName, FileName] = Field(default=NOTHING, description="Link name: output that it points to.")
     tags: tuple[Text, ...] = Field(default=(), description="Build tags.")

@@ -59,7 +59,7 @@ def memory() -> Iterator[Figure]:
         with tarfile.open(archive, "w") as tar:
             entry = tarfile.TarInfo("big")
             entry.size = SIZE
-            tar.addfile(entry, _Zeros(SIZE))  # type: ignore[arg-type]
+            tar.addfile(entry, _Zeros(SIZE))
         handler = functools.partial(_Quiet, directory=str(base / "www"))
         with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -32,7 +32,8 @@ PARALLEL = (
     'for arch in {platforms}; do (for name in {names}; do {build}; done) & pids="$pids $!"; done; '
     "for pid in $pids; do wait $pid || exit 1; done"
 )
-BUILD = "GOARCH=$arch {go} build -trimpath -buildvcs=false -ldflags '-s -w' -o {out}/$arch/$name example.org/$name || exit 1"
+FLAGS = "-trimpath -buildvcs=false -ldflags '-s -w -buildid='"
+BUILD = "GOARCH=$arch {go} build " + FLAGS + " -o {out}/$arch/$name example.org/$name || exit 1"
 
 
 def schedule() -> Iterator[Figure]:

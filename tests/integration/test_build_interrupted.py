@@ -160,3 +160,19 @@ def test_who_waits_for_another_run_can_be_interrupted(tmp_path: Path) -> None:
         assert len(processes_of(f"{go.base}/sleeper")) == 2
         first.send(signal.SIGINT)
         assert first.end(timeout=20).code == ExitCode.INTERRUPTED
+
+
+def test_gc_beside_a_build_removes_nothing_that_it_uses(tmp_path: Path) -> None:
+    rearch, go = slow_demo(tmp_path)
+    with rearch.start(*BUILD) as running:
+        wait_until(go.reached.exists, what="the compiler runs")
+        kept = rearch.run("gc", "--everything")
+        assert kept.out.startswith("removed 0 ")
+        assert len(list((rearch.cache / "store-1").glob("??/*"))) == 4  # fetch, patch, modules, toolchain
+        go.be_quick()
+        for sleeper in processes_of(f"{go.base}/sleeper"):
+            os.kill(sleeper, signal.SIGKILL)
+        done = running.end()
+    assert done.code == 0, str(done)
+    assert rearch.run("gc", "--everything").out.splitlines()[-1].startswith("removed ")
+    assert list((rearch.cache / "store-1").glob("??/*")) == []

@@ -20,7 +20,7 @@ from rearch.steps.smoke import run_smoke
 from rearch.steps.smoke_errors import SmokeFailed
 from rearch.steps.verify import WrongBinary, run_verify
 from tests.support.golang import VERSION, Go, go_compiler
-from tests.support.needs import need_program, unmet
+from tests.support.needs import elsewhere, need_program, unmet
 from tests.support.workspace import log_of, make_need, make_workspace
 
 PROGRAM = """package main
@@ -165,7 +165,7 @@ def test_v7_code_is_found_wrong_on_v6_by_reading_and_by_running(
         verify(files, V6, tmp_path)
     assert "GOARM: found 7, wanted 6 or lower" in caught.value.render()
     if emulators().native(V6):
-        unmet("a host that emulates arm/v6: this one runs it natively")
+        elsewhere("a host that emulates arm/v6: this one runs it natively")
     with pytest.raises(SmokeFailed) as failed:
         smoke(files, V6, tmp_path, {"run": ["tool", "version"]})
     assert "killed by signal 4" in failed.value.render()
@@ -202,7 +202,7 @@ def test_a_foreign_binary_without_emulator_is_no_traceback(built: Callable[[Plat
     inputs = SmokeInputs(platform=foreign, checks=(Smoke(run=("tool", "version")),), emulator=None)
     work = make_workspace(tmp_path, needs={"binaries": make_need(built(foreign), StepKind.COMPILE)})
     if Path(f"/proc/sys/fs/binfmt_misc/qemu-{foreign.arch.qemu}").exists():
-        unmet("a host without a binfmt_misc handler for it")
+        elsewhere("a host without a binfmt_misc handler for it")
     from rearch.host.process import CannotStart
 
     with pytest.raises(CannotStart, match="exec format error"):
@@ -245,7 +245,7 @@ def test_a_dynamic_program_runs_with_its_sysroot(dynamic: tuple[Path, Path], tmp
 
 def test_a_dynamic_program_without_its_sysroot(dynamic: tuple[Path, Path], tmp_path: Path) -> None:
     if emulators().native(ARM64):
-        unmet("a host that emulates arm64")
+        elsewhere("a host that emulates arm64")
     with pytest.raises(SmokeFailed) as caught:
         smoke(dynamic[0], ARM64, tmp_path, {"run": ["tool"]})
     assert f"it is dynamic and {ARM64.arch.glibc_loader} is not there" in (caught.value.hint or "")

@@ -24,3 +24,8 @@ def unmet(what: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI lacks what the test {MISSING}{what}", pytrace=False)
     pytest.skip(f"{MISSING}{what}")
+
+
+def elsewhere(what: str) -> None:
+    """Say that the test is for another kind of machine: nothing that could be installed here, in CI neither."""
+    pytest.skip(f"{MISSING}{what}")

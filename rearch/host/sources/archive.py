@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -24,16 +25,24 @@ class EmptyArchive(StepError):
 class ArchiveSources:
     """Fetches archives into `cache/downloads/<sha256>` and unpacks them. Safe for threads and for several runs at once.
 
-    `mirrors` rewrites URL prefixes; `timeout` in seconds without any byte; sizes are limited by the workspace's limits.
+    `mirrors` rewrites URL prefixes; `timeout` in seconds without any byte; `pause` sleeps between
+    attempts, and may raise to end them. Sizes are limited by the workspace's limits.
     """
 
     def __init__(
-        self, cache: Path, *, mirrors: Mapping[str, str] = NOTHING, offline: bool = False, timeout: float = 30.0
+        self,
+        cache: Path,
+        *,
+        mirrors: Mapping[str, str] = NOTHING,
+        offline: bool = False,
+        timeout: float = 30.0,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._folder = cache / "downloads"
         self._mirrors = mirrors
         self._offline = offline
         self._timeout = timeout
+        self._pause = pause
 
     def fetch(self, source: PinnedSource, work: Workspace) -> None:
         """Leave the archive's tree in `work.files/"source"`, without `source.strip` leading folders.
@@ -69,6 +78,7 @@ class ArchiveSources:
                 sha256=source.sha256,
                 limit=work.limits.download_bytes,
                 timeout=self._timeout,
+                pause=self._pause,
                 progress=lambda done, total: work.progress(name, done, total, "B"),
             )
 

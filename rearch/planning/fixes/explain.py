@@ -68,8 +68,7 @@ ILLS = (
     ),
     Ill(
         r"inconsistent vendoring|is explicitly required in go\.mod, but not marked as explicit in vendor/modules\.txt",
-        "vendor/modules.txt and go.mod disagree: patch the one that is wrong, or leave vendor/ out with "
-        "`build.go.env: {GOFLAGS: -mod=mod}`",
+        "vendor/modules.txt and go.mod disagree: patch the one that is wrong",
     ),
     Ill(
         r"import lookup disabled by -mod=vendor|cannot find module providing package",
@@ -160,7 +159,7 @@ ILLS = (
     ),
     Ill(
         r"signal: killed|cannot allocate memory|fatal error: out of memory",
-        "the machine ran out of memory: try fewer steps at once (`--jobs 1`), or GOFLAGS=-p=1 in `build.go.env`",
+        "the machine ran out of memory: try fewer steps at once (`--jobs 1`)",
     ),
     Ill(r"no space left on device", "the disk is full: `invoke gc` makes room in the cache"),
 )
