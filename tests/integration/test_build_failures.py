@@ -111,7 +111,7 @@ def without_emulators(rearch: Cli, base: Path) -> Iterator[Cli]:
 
 
 def test_without_an_emulator_nobody_is_told_that_it_works(tmp_path: Path) -> None:
-    foreign = "s390x" if os.uname().machine != "s390x" else "arm64"
+    foreign = "arm64" if os.uname().machine != "aarch64" else "riscv64"
     with without_emulators(demo(tmp_path), tmp_path) as rearch:
         done = rearch.run("build", "--arch", foreign)
         assert f"warning: smoke demo/hello linux/{foreign}: not run, no emulator on this host" in done.err
