@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from rearch import __version__
 from rearch.app.prepare import LOCK, Prepared, load, prepare
 from rearch.app.request import Request
 from rearch.app.wiring import Adapters
-from rearch.engine.collect import Built, Output, built
+from rearch.engine.collect import Output, built
 from rearch.engine.executor import Executor, Policy, Summary
+from rearch.engine.index import Built
 from rearch.engine.state import ProjectState
 from rearch.engine.store import Lease, Store
 from rearch.engine.worker import Surroundings, Worker
@@ -95,7 +93,7 @@ def build(request: Request, report: Reporter) -> BuildResult:
         results = built(plan, adapters.store)
         with output.held():
             written = output.collect(results)
-            output.write_index(_index(results))
+            output.write_index(results)
             state.remember(plan)
     folders = tuple(output.place(result.compiled.step.id) for result in results)
     return BuildResult(
@@ -158,37 +156,6 @@ def _execute(plan: Plan, lease: Lease, request: Request, adapters: Adapters, rep
 def _errors(results: tuple[Built, ...], request: Request) -> tuple[RearchError, ...]:
     missing = tuple(result for result in results if result.smoke == NOT_RUN)
     return (SmokeNotRun(missing),) if request.require_smoke and missing else ()
-
-
-def _index(results: tuple[Built, ...]) -> Mapping[str, Any]:
-    """build.json: what was built, from which inputs, and what it turned out to be."""
-    return {"rearch": __version__, "binaries": [entry for result in results for entry in _entries(result)]}
-
-
-def _entries(result: Built) -> list[dict[str, Any]]:
-    step = result.compiled.step.id
-    folder = Path("bin") / str(step.platform) / step.subject.rpartition("/")[2]
-    elves = result.verified.facts.get("binaries", {})
-    return [
-        {
-            "component": step.subject,
-            "platform": str(step.platform),
-            "name": artifact.path.removeprefix("bin/"),
-            "path": str(folder / artifact.path.removeprefix("bin/")),
-            "key": result.compiled.key,
-            "smoke": result.smoke,
-        }
-        | (
-            {"link": artifact.target}
-            if artifact.target is not None
-            else {
-                "size": artifact.size,
-                "sha256": artifact.digest,
-                "elf": elves.get(artifact.path.removeprefix("bin/")),
-            }
-        )
-        for artifact in result.binaries.artifacts
-    ]
 
 
 def warn_not_run(results: tuple[Built, ...], report: Reporter) -> None:

@@ -42,8 +42,11 @@ class ProjectFiles:
         self._spots: dict[str, Spot] = {}
         self._safe: dict[str, bool] = {}
 
-    def yaml(self, file: str) -> Mapping[str, Data] | None:
-        """The mapping that a file holds; None when it has none, which then is among the problems."""
+    def yaml(self, file: str, *, empty: bool = False) -> Mapping[str, Data] | None:
+        """The mapping that a file holds; None when it has none, which then is among the problems.
+
+        With `empty` a file that says nothing is a mapping without keys.
+        """
         try:
             text = self.read_text(file)
         except Unreadable as error:
@@ -54,6 +57,8 @@ class ProjectFiles:
             self.at(file, fault.span, fault.text, fault.hint)
         if faults:
             return None
+        if data is None and empty:
+            return {}
         if not isinstance(data, dict):
             self.at(file, Span(1, 1, 0, 0), "keys with values are wanted" if data else "the file is empty")
             return None

@@ -69,7 +69,7 @@ def read_settings(
     files: ProjectFiles, environment: Mapping[str, str], flags: Mapping[str, object]
 ) -> tuple[Settings | None, tuple[Origin, ...]]:
     """The settings, None where one of them is wrong. `flags` are by dotted name; None is a flag that was not given."""
-    data: Mapping[str, Data] | None = files.yaml(FILE) if files.exists(FILE) else {}
+    data: Mapping[str, Data] | None = files.yaml(FILE, empty=True) if files.exists(FILE) else {}
     given = {**_from_environment(files, environment), **_from_flags(flags)}
     whole = dict(data or {})
     for path, one in given.items():

@@ -7,32 +7,20 @@ output/build.json
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rearch.engine.durable import write_whole
+from rearch.engine.index import Built, index_bytes, read_index
 from rearch.engine.store import Store
 from rearch.formats.tree import remove_tree
 from rearch.model.plan import Plan, PlannedStep
-from rearch.model.step import Artifact, Result, StepId, StepKind
+from rearch.model.step import Artifact, StepId, StepKind
 
 TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# This folder holds results of rearch and can be deleted.\n"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
-    """One component on one platform that is compiled and verified. `smoke` is passed, `not run`, or none declared."""
-
-    compiled: PlannedStep
-    verified: Result
-    binaries: Result
-    smoke: str
 
 
 def built(plan: Plan, store: Store) -> tuple[Built, ...]:
@@ -85,10 +73,10 @@ class Output:
             written += self._collect(result)
         return tuple(written)
 
-    def write_index(self, document: Mapping[str, Any]) -> None:
-        """Write build.json if its text differs."""
-        data = (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
+    def write_index(self, results: Iterable[Built]) -> None:
+        """Bring build.json up to date with these results; what it says of other binaries that are there stays."""
         path = self.root / "build.json"
+        data = index_bytes(self.root, results, read_index(path))
         if not path.exists() or path.read_bytes() != data:
             write_whole(path, data)
 

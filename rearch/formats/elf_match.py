@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ _LEVELS = {
     "GOPPC64": ("power8", "power9", "power10"),
     "GORISCV64": ("rva20u64", "rva22u64", "rva23u64"),
 }
+# Older compilers know no such choice: what they make runs everywhere (go.dev/doc/go1.18, go1.23).
+_SINCE = {"GOAMD64": (1, 18), "GOARM64": (1, 23), "GORISCV64": (1, 23)}
 _HARMLESS = frozenset(("softfloat", "hardfloat"))
 
 
@@ -53,6 +56,9 @@ def unknowns(facts: ElfFacts, platform: Platform) -> tuple[str, ...]:
     """What would matter for this platform and cannot be read from the file."""
     variant = platform.arch.go_variant
     if facts.go is None or variant is None or facts.go.setting(variant[0]) is not None:
+        return ()
+    release = re.match(r"go(\d+)\.(\d+)", facts.go.version)
+    if release and (int(release[1]), int(release[2])) < _SINCE.get(variant[0], (0, 0)):
         return ()
     return (f"{variant[0]} is not recorded by {facts.go.version}: it may need a newer processor than {platform} has",)
 

@@ -130,3 +130,10 @@ def test_stacks_of_the_settings_are_those_that_are_read(tmp_path: Path) -> None:
     files = {"recipes/broken/stack.yaml": "[", "rearch.yaml": "stacks: [s]\n"}
     assert [stack.name for stack in load(tmp_path, files).stacks] == ["s"]
     assert [problem.file for problem in problems(tmp_path, files, stacks=("broken",))] == ["recipes/broken/stack.yaml"]
+
+
+@pytest.mark.parametrize("text", ["", "# jobs: 4\n"], ids=["empty", "comments"])
+def test_a_file_that_says_nothing_is_no_mistake(tmp_path: Path, text: str) -> None:
+    (tmp_path / "rearch.yaml").write_text(text)
+    settings, _ = settings_origins(tmp_path, environment={}, flags={})
+    assert settings.jobs == 0

@@ -178,6 +178,13 @@ def test_what_old_go_does_not_record_is_said() -> None:
     assert unknowns(facts_of(make_elf(V6, go=go_blob(settings={"GOARM": "6"}))), V6) == ()
 
 
+def test_what_old_go_could_not_choose_is_no_doubt() -> None:
+    old = facts_of(make_elf(ARM64, go=go_blob("go1.21.13", settings={"GOOS": "linux"})))
+    assert unknowns(old, ARM64) == ()
+    new = facts_of(make_elf(ARM64, go=go_blob("go1.23.1", settings={"GOOS": "linux"})))
+    assert "GOARM64 is not recorded by go1.23.1" in unknowns(new, ARM64)[0]
+
+
 def test_a_program_of_another_unix_is_wrong() -> None:
     assert differences(make_elf(AMD64, osabi=9), AMD64) == ["operating system"]
     assert differences(make_elf(AMD64, osabi=3), AMD64) == []

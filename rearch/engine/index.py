@@ -1,0 +1,78 @@
+"""build.json: what lies in output/bin, from which inputs it was made, and what it turned out to be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rearch import __version__
+from rearch.model.plan import PlannedStep
+from rearch.model.step import Artifact, Result
+
+Entry = dict[str, Any]
+_NAMED = {"component", "platform", "path"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """One component on one platform that is compiled and verified. `smoke` is passed, `not run`, or none declared."""
+
+    compiled: PlannedStep
+    verified: Result
+    binaries: Result
+    smoke: str
+
+
+def read_index(path: Path) -> tuple[Entry, ...]:
+    """The binaries of a build.json; none where there is no such file, or it is torn."""
+    try:
+        found = json.loads(path.read_bytes())["binaries"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return ()
+    entries = found if isinstance(found, list) else []
+    return tuple(
+        entry for entry in entries if isinstance(entry, dict) and {"component", "platform", "path"} <= {*entry}
+    )
+
+
+def index_bytes(root: Path, results: Iterable[Built], before: Iterable[Entry]) -> bytes:
+    """The file: entries of these results, and of other components and platforms whose files are still there."""
+    now = [entry for result in results for entry in _entries(result)]
+    renewed = {(entry["component"], entry["platform"]) for entry in now}
+    kept = [
+        entry for entry in before if (entry["component"], entry["platform"]) not in renewed and _is_there(root, entry)
+    ]
+    binaries = sorted([*now, *kept], key=lambda entry: str(entry["path"]))
+    return (json.dumps({"rearch": __version__, "binaries": binaries}, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _is_there(root: Path, entry: Entry) -> bool:
+    path = root / str(entry["path"])
+    if "link" in entry:
+        return path.is_symlink()
+    return path.is_file() and path.stat().st_size == entry.get("size")
+
+
+def _entries(result: Built) -> Iterator[Entry]:
+    step = result.compiled.step.id
+    folder = Path("bin") / str(step.platform) / step.subject.rpartition("/")[2]
+    elves = result.verified.facts.get("binaries", {})
+    for artifact in result.binaries.artifacts:
+        name = artifact.path.removeprefix("bin/")
+        yield {
+            "component": step.subject,
+            "platform": str(step.platform),
+            "name": name,
+            "path": str(folder / name),
+            "key": result.compiled.key,
+            "smoke": result.smoke,
+        } | _content(artifact, elves.get(name))
+
+
+def _content(artifact: Artifact, elf: object) -> Entry:
+    if artifact.target is not None:
+        return {"link": artifact.target}
+    return {"size": artifact.size, "sha256": artifact.digest, "elf": elf}
