@@ -78,17 +78,17 @@ def build(request: Request, report: Reporter) -> BuildResult:
     """Make what is missing, collect what is there. Step failures are in the result, not raised."""
     project = load(request)
     adapters = Adapters(request, project.settings, report)
+    output = Output(adapters.output, adapters.store)
+    output.prepare()
     prepared = prepare(request, project, adapters, report)
     state = _state(adapters)
-    output = Output(adapters.output, adapters.store)
     with adapters.store.lease() as lease:
         with adapters.store.gate(exclusive=False):
             plan = make_plan(prepared.steps, state, fresh=_fresh(request, prepared))
-            if _drop_damaged(plan, adapters.store, report):
+            if _drop_damaged(plan, adapters.store, output, report):
                 plan = make_plan(prepared.steps, state, fresh=_fresh(request, prepared))
             lease.declare(planned.key for planned in plan.steps)
         report(Planned(plan=plan))
-        output.prepare()
         summary = _execute(plan, lease, request, adapters, report)
         results = built(plan, adapters.store)
         with output.held():
@@ -102,13 +102,13 @@ def build(request: Request, report: Reporter) -> BuildResult:
         written=written,
         folders=folders,
         failed=summary.failed,
-        errors=_errors(results, request),
+        errors=(*prepared.errors, *_errors(results, request)),
         watched=_watched(request, project, prepared, (*folders, output.root / "build.json")),
         records=tuple(adapters.store.folder(planned.key) / "result.json" for planned in plan.steps),
     )
 
 
-def _drop_damaged(plan: Plan, store: Store, report: Reporter) -> bool:
+def _drop_damaged(plan: Plan, store: Store, output: Output, report: Reporter) -> bool:
     """Remove results whose binaries were written to through their links in output/; whether there were any."""
     compiled = (one for one in plan.steps if one.step.id.kind is StepKind.COMPILE and one.action is Action.REUSE)
     damaged = [planned for planned in compiled if not store.intact(store.load(planned.key))]
@@ -116,6 +116,7 @@ def _drop_damaged(plan: Plan, store: Store, report: Reporter) -> bool:
         text = f"{planned.step.id}: its binaries were changed in place, in output/ or in the cache: they are made again"
         report(Said(text=text, level="warning"))
         store.discard(store.folder(planned.key))
+        output.remove(planned.step.id)
     return bool(damaged)
 
 

@@ -23,10 +23,10 @@ def lock(request: Request, report: Reporter, *, check: bool, prune: bool) -> Exi
     wanted = wanted_names(project.stacks)
     adapters = Adapters(request, project.settings, report)
     missing = [str(want.name) for want in wanted if before.get(want.name) is None]
-    if check and not request.update:
-        return _checked(missing, before, prune_to(before, request, prune), report)
     if not request.update and not project.settings.offline:
         refuse_moved_tags(before, wanted, adapters)
+    if check and not request.update:
+        return _checked(missing, before, prune_to(before, request, prune), report)
     resolved = complete(before, wanted, adapters, update=request.update, locked=False)
     after = prune_to(resolved.lock, request, prune)
     for name in resolved.changed:
@@ -44,7 +44,10 @@ def _checked(missing: list[str], before: Lock, pruned: Lock, report: Reporter) -
         report(Said(text=f"not locked: {name}", level="warning"))
     for name in sorted(before.entries.keys() - pruned.entries.keys()):
         report(Said(text=f"no longer needed: {name}", level="warning"))
-    return ExitCode.FAILED if missing or pruned.entries.keys() != before.entries.keys() else ExitCode.OK
+    stale = bool(missing) or pruned.entries.keys() != before.entries.keys()
+    if stale:
+        report(Said(text="rearch.lock is out of date: run `invoke lock` (with --prune to drop entries) and commit it"))
+    return ExitCode.FAILED if stale else ExitCode.OK
 
 
 def prune_to(found: Lock, request: Request, prune: bool) -> Lock:

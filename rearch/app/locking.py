@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar, assert_never
+from typing import assert_never
 
 from rearch.app.wiring import Adapters
 from rearch.errors import RearchError, worst
@@ -14,37 +14,42 @@ from rearch.model.source import PinnedGit
 from rearch.planning.names import Wanted
 
 PARALLEL = 8
-T = TypeVar("T")
 
 
 class Unresolved(RearchError):
     """Some names could not be resolved; every one is told, the exit code is that of the worst."""
 
-    def __init__(self, errors: Iterable[RearchError]) -> None:
-        self.errors = tuple(errors)
-        details = [f"{error.summary}" for error in self.errors[1:]]
+    def __init__(self, failures: Mapping[str, RearchError]) -> None:
+        self.failures = failures
+        self.errors = tuple(sorted(failures.values(), key=lambda error: error.summary))
+        details = [error.summary for error in self.errors[1:]]
         super().__init__(self.errors[0].summary, (*self.errors[0].details, *details), self.errors[0].hint)
         self.exit_code = worst(self.errors)  # type: ignore[misc]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """A lock that holds every wanted name, and the names whose entry is new or other than before."""
+    """A lock that holds every wanted name but those of `failed`, and the names whose entry is new or changed."""
 
     lock: Lock
     changed: tuple[str, ...]
+    failed: Unresolved | None = None
 
 
-def complete(lock: Lock, wanted: Iterable[Wanted], adapters: Adapters, *, update: bool, locked: bool) -> Resolved:
+def complete(
+    lock: Lock, wanted: Iterable[Wanted], adapters: Adapters, *, update: bool, locked: bool, keep_going: bool = False
+) -> Resolved:
     """Resolve what the lock lacks (all of `wanted` with `update`).
 
-    Errors: NotLocked with `locked`; Unresolved when names could not be.
+    Errors: NotLocked with `locked`; Unresolved when names could not be, which with `keep_going` is in the answer.
     """
     wanted = tuple(wanted)
     missing = [want for want in wanted if update or lock.get(want.name) is None]
     if locked and missing:
         raise NotLocked(str(want.name) for want in missing)
-    found = _resolve_all(missing, adapters) if missing else {}
+    found, failed = _resolve_all(missing, adapters) if missing else ({}, None)
+    if failed is not None and not keep_going:
+        raise failed
     needed = {
         str(want.name): Entry(identity=identity, needed_by=want.needed_by)
         for want in wanted
@@ -56,45 +61,46 @@ def complete(lock: Lock, wanted: Iterable[Wanted], adapters: Adapters, *, update
         for name in sorted(found)
         if lock.entries.get(name, None) is None or lock.entries[name].identity != found[name]
     )
-    return Resolved(lock=merged, changed=changed)
+    return Resolved(lock=merged, changed=changed, failed=failed)
 
 
 def refuse_moved_tags(lock: Lock, wanted: Iterable[Wanted], adapters: Adapters) -> None:
     """Ask upstream whether the locked tags name the locked commits still. Errors: Unresolved, with all that moved."""
-    pinned = [identity for want in wanted if isinstance(identity := lock.get(want.name), PinnedGit)]
 
-    def one(identity: PinnedGit) -> None:
-        error = adapters.git.moved(identity)
+    def one(want: Wanted) -> None:
+        identity = lock.get(want.name)
+        error = adapters.git.moved(identity) if isinstance(identity, PinnedGit) else None
         if error is not None:
             raise error
 
-    _all(one, pinned)
+    failed = _all(one, wanted)
+    if failed is not None:
+        raise failed
 
 
-def _resolve_all(missing: Iterable[Wanted], adapters: Adapters) -> Mapping[str, Identity]:
+def _resolve_all(missing: Iterable[Wanted], adapters: Adapters) -> tuple[Mapping[str, Identity], Unresolved | None]:
     found: dict[str, Identity] = {}
 
     def one(want: Wanted) -> None:
         found[str(want.name)] = _resolve(want.name, adapters)
 
-    _all(one, missing)
-    return found
+    failed = _all(one, missing)
+    return found, failed
 
 
-def _all(work: Callable[[T], None], items: Iterable[T]) -> None:
-    """Work on several items at once; all errors are told together."""
-    errors: list[RearchError] = []
+def _all(work: Callable[[Wanted], None], items: Iterable[Wanted]) -> Unresolved | None:
+    """Work on several names at once; all errors are told together."""
+    failures: dict[str, RearchError] = {}
 
-    def one(item: T) -> None:
+    def one(item: Wanted) -> None:
         try:
             work(item)
         except RearchError as error:
-            errors.append(error)
+            failures[str(item.name)] = error
 
     with ThreadPoolExecutor(PARALLEL, thread_name_prefix="resolve") as pool:
         list(pool.map(one, items))
-    if errors:
-        raise Unresolved(sorted(errors, key=lambda error: error.summary))
+    return Unresolved(failures) if failures else None
 
 
 def _resolve(name: Name, adapters: Adapters) -> Identity:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rearch.app.locking import complete
+from rearch.app.locking import Resolved, complete
 from rearch.app.request import Request
 from rearch.app.wiring import Adapters
 from rearch.config.project import load_project
 from rearch.engine.lockfile import read_lock, write_lock
-from rearch.errors import UsageError
+from rearch.errors import RearchError, UsageError
 from rearch.model.lock import Lock
 from rearch.model.platform import Platform
 from rearch.model.recipe import LocalSource
@@ -18,7 +18,7 @@ from rearch.model.stack import Component, Project
 from rearch.model.step import Step, ToolchainInputs
 from rearch.planning.facts import Facts
 from rearch.planning.graph import steps_of
-from rearch.planning.names import wanted_names
+from rearch.planning.names import component_names, wanted_names
 from rearch.report import Reporter, Said
 
 LOCK = "rearch.lock"
@@ -26,13 +26,12 @@ LOCK = "rearch.lock"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """Everything that is known before the first step runs."""
+    """Everything that is known before the first step runs. `errors` are of components that were left out for them."""
 
-    project: Project
     components: tuple[Component, ...]
-    lock: Lock
     facts: Facts
     steps: tuple[Step, ...]
+    errors: tuple[RearchError, ...] = ()
 
 
 def load(request: Request) -> Project:
@@ -52,23 +51,33 @@ def prepare(
 ) -> Prepared:
     """Resolve names, look at the host, lay out all steps. With `write`, names that were new go into rearch.lock."""
     components = tuple(component for stack in project.stacks for component in stack.components)
-    lock = update_lock(request, project, adapters, report, write=write)
-    facts = _facts(request, project, components, lock, adapters)
-    return Prepared(project=project, components=components, lock=lock, facts=facts, steps=steps_of(components, facts))
+    resolved = update_lock(request, project, adapters, report, write=write)
+    if resolved.failed is not None:
+        gone = resolved.failed.failures.keys()
+        left_out = [each.id for each in components if gone & {str(name) for name in component_names(each)}]
+        components = tuple(each for each in components if each.id not in left_out)
+        report(Said(text=f"left out: {', '.join(left_out)}", level="warning"))
+    facts = _facts(request, project, components, resolved.lock, adapters)
+    errors = (resolved.failed,) if resolved.failed is not None else ()
+    return Prepared(components=components, facts=facts, steps=steps_of(components, facts), errors=errors)
 
 
-def update_lock(
-    request: Request, project: Project, adapters: Adapters, report: Reporter, *, write: bool = True
-) -> Lock:
-    """The lock with every wanted name in it."""
+def update_lock(request: Request, project: Project, adapters: Adapters, report: Reporter, *, write: bool) -> Resolved:
+    """The lock with every wanted name in it; with `keep_going` without those that could not be resolved."""
     path = request.project / LOCK
-    before = read_lock(path)
-    resolved = complete(before, wanted_names(project.stacks), adapters, update=request.update, locked=request.locked)
+    resolved = complete(
+        read_lock(path),
+        wanted_names(project.stacks),
+        adapters,
+        update=request.update,
+        locked=request.locked,
+        keep_going=request.keep_going,
+    )
     for name in resolved.changed:
         report(Said(text=f"{'locked' if write else 'would lock'} {name}: {identity_text(resolved.lock, name)}"))
     if write and resolved.changed:
         write_lock(path, resolved.lock)
-    return resolved.lock
+    return resolved
 
 
 def identity_text(lock: Lock, name: str) -> str:

@@ -10,7 +10,7 @@ from invoke import Context, task
 
 from rearch.cli.door import answer, environment, guarded, project_root, say, words
 from rearch.engine.stamp import Stamp
-from rearch.errors import RearchError
+from rearch.errors import RearchError, UsageError
 
 if TYPE_CHECKING:
     from rearch.app.request import Request
@@ -40,24 +40,37 @@ def _help(*names: str) -> dict[str, str]:
     return {name: HELP[name] for name in names}
 
 
+Given = str | None
+
+
 def make_request(
-    context: Context, project: str, arch: str, platform: str, stack: str, only: str, **rest: object
+    context: Context, project: str, arch: Given, platform: Given, stack: Given, only: Given, **rest: object
 ) -> Request:
-    """The request that these flags describe. Errors: UsageError."""
+    """The request that these flags describe; None is a flag that was not given. Errors: UsageError."""
     from rearch.app.request import Request
     from rearch.model.platform import parse_platforms
+
+    named = {"arch": arch, "platform": platform, "stack": stack, "only": only}
+    given = {flag: _not_empty(flag, value) for flag, value in named.items()}
 
     flags = {name: rest.pop(name) for name in ("jobs", "offline", "output") if rest.get(name)}
     rest = {name: value for name, value in rest.items() if name not in ("jobs", "offline", "output")}
     return Request(
         project=project_root(context, project),
-        stacks=words(stack) or None,
-        platforms=parse_platforms(f"{arch},{platform}") or None,
-        only=words(only),
+        stacks=words(given["stack"]) or None,
+        platforms=parse_platforms(f"{given['arch']},{given['platform']}") or None,
+        only=words(given["only"]),
         flags=flags,
         environment=environment(),
         **rest,  # type: ignore[arg-type]
     )
+
+
+def _not_empty(flag: str, value: Given) -> str:
+    """A variable of a CI file that is not set must not build everything."""
+    if value is not None and not words(value):
+        raise UsageError(f"--{flag} is empty", hint=f"name something, or leave --{flag} out")
+    return value or ""
 
 
 def _reporter(kind: str, request: Request, *, verbose: bool) -> Reporter:
@@ -67,6 +80,7 @@ def _reporter(kind: str, request: Request, *, verbose: bool) -> Reporter:
 
 
 @task(
+    auto_shortflags=False,
     help=_help(
         "arch",
         "platform",
@@ -84,15 +98,15 @@ def _reporter(kind: str, request: Request, *, verbose: bool) -> Reporter:
         "output",
         "verbose",
         "project",
-    )
+    ),
 )
 @guarded
 def build(
     context: Context,
-    arch: str = "",
-    platform: str = "",
-    stack: str = "",
-    only: str = "",
+    arch: Given = None,
+    platform: Given = None,
+    stack: Given = None,
+    only: Given = None,
     jobs: str = "",  # text: invoke would meet `--jobs many` with a traceback
     keep_going: bool = False,
     locked: bool = False,
@@ -109,7 +123,7 @@ def build(
     """Rebuild the stacks for another architecture: fetch, patch, compile, verify, smoke."""
     root = project_root(context, project)
     asked = {"arch": arch, "platform": platform, "stack": stack, "only": only, "output": output, "locked": locked}
-    stamp = Stamp(root, asked | {"require_smoke": require_smoke}, environment())
+    stamp = Stamp(root, asked | {"require_smoke": require_smoke, "jobs": jobs}, environment())
     if not (dry_run or explain or fresh or verbose) and progress != "json" and _as_before(stamp, progress):
         return 0
     request = make_request(
@@ -181,14 +195,17 @@ def _as_before(stamp: Stamp, progress: str) -> bool:
     return True
 
 
-@task(help=_help("arch", "platform", "stack", "only", "explain", "locked", "offline", "verbose", "project"))
+@task(
+    auto_shortflags=False,
+    help=_help("arch", "platform", "stack", "only", "explain", "locked", "offline", "verbose", "project"),
+)
 @guarded
 def plan(
     context: Context,
-    arch: str = "",
-    platform: str = "",
-    stack: str = "",
-    only: str = "",
+    arch: Given = None,
+    platform: Given = None,
+    stack: Given = None,
+    only: Given = None,
     explain: bool = False,
     locked: bool = False,
     offline: bool = False,
@@ -225,18 +242,19 @@ def _show_settings(request: Request, report: Reporter | None = None) -> None:
 
 
 @task(
+    auto_shortflags=False,
     help=_help("stack", "only", "offline", "project")
     | {
         "update": "resolve names again that have an entry, and accept what moved",
         "check": "write nothing; exit 1 when the file is out of date",
         "prune": "drop entries that no recipe needs",
-    }
+    },
 )
 @guarded
 def lock(
     context: Context,
-    stack: str = "",
-    only: str = "",
+    stack: Given = None,
+    only: Given = None,
     update: bool = False,
     check: bool = False,
     prune: bool = False,
@@ -246,6 +264,6 @@ def lock(
     """Resolve every name (tag, branch, Debian package) to an identity, in rearch.lock."""
     from rearch.app.lock import lock as run
 
-    request = make_request(context, project, "", "", stack, only, offline=offline, update=update)
+    request = make_request(context, project, None, None, stack, only, offline=offline, update=update)
     report = _reporter("plain", request, verbose=False)
     return int(run(request, report, check=check, prune=prune))

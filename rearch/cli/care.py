@@ -8,10 +8,11 @@ from rearch.cli.door import answer, environment, guarded, project_root
 
 
 @task(
+    auto_shortflags=False,
     help={
         "check": "write nothing; exit 1 when a file differs",
         "project": "the project's folder; default: the one around here",
-    }
+    },
 )
 @guarded
 def schema(context: Context, check: bool = False, project: str = "") -> int:
@@ -24,7 +25,9 @@ def schema(context: Context, check: bool = False, project: str = "") -> int:
     return 1 if check and changed else 0
 
 
-@task(help={"json": "print JSON", "project": "the project's folder; default: the one around here"})
+@task(
+    auto_shortflags=False, help={"json": "print JSON", "project": "the project's folder; default: the one around here"}
+)
 @guarded
 def doctor(context: Context, json: bool = False, project: str = "") -> int:
     """Look at this host: what is there, what is missing, what it is needed for, how to get it."""
@@ -35,7 +38,7 @@ def doctor(context: Context, json: bool = False, project: str = "") -> int:
     return 1 if report.blocked else 0
 
 
-@task(help={"project": "the project's folder; default: the one around here"})
+@task(auto_shortflags=False, help={"project": "the project's folder; default: the one around here"})
 @guarded
 def clean(context: Context, project: str = "") -> None:
     """Remove output/. The cache stays: the next build links its results again."""
@@ -45,13 +48,14 @@ def clean(context: Context, project: str = "") -> None:
 
 
 @task(
+    auto_shortflags=False,
     help={
         "age": "remove what was not used for so long, as 14d",
         "quota": "then the longest unused until this much is left, as 20G",
         "dry-run": "only say what would go",
         "everything": "remove all that no run uses at this moment",
         "project": "the project's folder; default: the one around here",
-    }
+    },
 )
 @guarded
 def gc(
@@ -65,7 +69,7 @@ def gc(
         answer(line)
 
 
-@task
+@task(auto_shortflags=False)
 @guarded
 def fixes(context: Context) -> None:
     """List the known ills of old Go programs that `fixes: [NAME]` in a recipe cures."""

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from rearch.engine.durable import write_whole
 from rearch.engine.index import Built, index_bytes, read_index
+from rearch.engine.records import digests
+from rearch.engine.refused import make_folder
 from rearch.engine.store import Store
 from rearch.formats.tree import remove_tree
 from rearch.model.plan import Plan, PlannedStep
@@ -40,8 +42,12 @@ def _built(compiled: PlannedStep, by_id: Mapping[StepId, PlannedStep], store: St
     checks = [step for step in (verify, smoke) if step is not None]
     if verify is None or not all(store.has(step.key) for step in (compiled, *checks)):
         return None
-    outcome = str(store.load(smoke.key).facts["outcome"]) if smoke else "none declared"
-    return Built(compiled=compiled, verified=store.load(verify.key), binaries=store.load(compiled.key), smoke=outcome)
+    binaries, verified = store.load(compiled.key), store.load(verify.key)
+    smoked = store.load(smoke.key) if smoke else None
+    if any(check is not None and check.facts["checked"] != digests(binaries) for check in (verified, smoked)):
+        return None  # made again with other bytes, and the check of those has failed
+    outcome = str(smoked.facts["outcome"]) if smoked else "none declared"
+    return Built(compiled=compiled, verified=verified, binaries=binaries, smoke=outcome)
 
 
 class Output:
@@ -54,7 +60,7 @@ class Output:
     def prepare(self) -> None:
         """Make the folder, tagged so that backups leave it out (bford.info/cachedir)."""
         if not (self.root / "CACHEDIR.TAG").exists():
-            self.root.mkdir(parents=True, exist_ok=True)
+            make_folder(self.root, "the folder for results")
             (self.root / "CACHEDIR.TAG").write_text(TAG)
 
     @contextmanager
@@ -65,6 +71,10 @@ class Output:
         with lock.open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+    def remove(self, step: StepId) -> None:
+        """Take a component's binaries for a platform away."""
+        remove_tree(self.place(step))
 
     def collect(self, results: Iterable[Built]) -> tuple[Path, ...]:
         """Put the binaries in place; what is there already is not touched. Returns the files that were written."""

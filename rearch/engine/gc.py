@@ -74,11 +74,11 @@ def _results(store: Store) -> Iterator[Item]:
 def _others(cache: Path, *, busy: bool) -> Iterator[Item]:
     if busy:
         return
-    for name in ("downloads", "git", "go-build", "zig", "debian"):
+    for name in ("downloads", "git", "go-build", "zig", "debian", "stamps"):
         folder = cache / name
         if folder.is_dir():
             for path in sorted(folder.iterdir()):
-                if not path.name.endswith(".lock"):
+                if not path.name.endswith(".lock") and path.name != "gitconfig":
                     yield Item(path=path, used=_last_use(path), size=disk_size(path))
 
 

@@ -33,3 +33,8 @@ def read_result(data: bytes) -> Result:
 def _artifact_out(artifact: Artifact) -> dict[str, object]:
     plain = {"path": artifact.path, "size": artifact.size, "digest": artifact.digest, "mode": artifact.mode}
     return plain | ({"target": artifact.target} if artifact.target is not None else {})
+
+
+def digests(result: Result) -> dict[str, str]:
+    """Path: sha256 of each file of a result."""
+    return {artifact.path: artifact.digest for artifact in result.artifacts}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 from rearch.errors import StepError
 
@@ -12,6 +13,8 @@ _HINTS = {
     errno.EACCES: "check who owns it: `invoke doctor` names the folders for cache and output",
     errno.EPERM: "check who owns it: `invoke doctor` names the folders for cache and output",
     errno.EROFS: "name other folders: REARCH_CACHE for the cache, --output for results",
+    errno.EEXIST: "name another folder: REARCH_CACHE for the cache, --output for results",
+    errno.ENOENT: "name another folder: REARCH_CACHE for the cache, --output for results",
     errno.ENOTDIR: "check REARCH_CACHE and --output: a part of the path is no folder",
 }
 
@@ -29,4 +32,12 @@ class HostError(StepError):
 
 def is_refusal(error: OSError) -> bool:
     """Whether an error of the operating system is the machine's doing; any other is a bug of ours."""
-    return error.errno in _HINTS
+    return error.errno in _HINTS and error.errno not in (errno.ENOENT, errno.EEXIST)
+
+
+def make_folder(path: Path, what: str) -> None:
+    """Make a folder that the user has named, and those above it. Errors: HostError, also for a file in its place."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HostError(what, error) from error

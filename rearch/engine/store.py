@@ -24,6 +24,7 @@ from typing import IO, Any
 
 from rearch.engine.durable import sync_file_system, sync_folder
 from rearch.engine.records import read_result, result_bytes
+from rearch.engine.refused import make_folder
 from rearch.errors import Interrupted
 from rearch.formats.hashing import sha256_file
 from rearch.formats.tree import remove_tree
@@ -116,9 +117,9 @@ class Store:
     @contextlib.contextmanager
     def lease(self) -> Iterator[Lease]:
         """The right to use results: while it is held, `gc` leaves them alone."""
+        make_folder(self.root / "leases", "the cache folder")
         name = f"{os.getpid()}-{time.time_ns()}"
         path = self.root / "leases" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:
             with self.gate(exclusive=False):  # so that `sweep` never meets a lease that is not locked yet
                 file = stack.enter_context(path.open("w"))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from rearch.engine.records import digests
 from rearch.engine.refused import HostError, is_refusal
 from rearch.engine.store import Lease, Store
 from rearch.errors import RearchError
@@ -58,7 +60,7 @@ class Worker:
         """Make the result, or take it when another run has made it meanwhile. Errors: RearchError."""
         try:
             with self._store.making(planned.key, self._stopped):
-                if planned.reason != "asked for" and self._store.has(planned.key):
+                if not planned.again and self._store.has(planned.key):
                     return self._store.load(planned.key)
                 return self._make(planned, keys)
         except OSError as error:
@@ -81,8 +83,9 @@ class Worker:
         log.parent.mkdir(parents=True, exist_ok=True)
         try:
             with log.open("wb", buffering=0) as stream:
-                outcome = self._perform(planned, self._workspace(planned, keys, result / "files", work, stream), stream)
-            record = _record(planned, outcome, result / "files")
+                space = self._workspace(planned, keys, result / "files", work, stream)
+                outcome = self._perform(planned, space, stream)
+            record = _record(planned, outcome, space)
             self._store.commit(record, planned.document, result)
             return record
         finally:
@@ -113,25 +116,36 @@ class Worker:
             caches=around.caches,
             project=around.project,
             needs=needs,
-            run=lambda command: around.run(command, log, around.limits.log_bytes),
+            run=lambda command: _run(command, log, around),
             say=lambda text: _say(log, text),
             progress=progress,
             limits=around.limits,
         )
 
 
+def _run(command: Command, log: IO[bytes], around: Surroundings) -> Completed:
+    """Run a command, which the log names first."""
+    _say(log, f"$ cd {shlex.quote(str(command.cwd))} && {shlex.join(command.argv)}")
+    return around.run(command, log, around.limits.log_bytes)
+
+
 def _say(log: IO[bytes], text: str) -> None:
     log.write((text + "\n").encode("utf-8", "surrogateescape"))
 
 
-def _record(planned: PlannedStep, outcome: Outcome, files: Path) -> Result:
-    """The record: each file for what people take away, one digest over the tree for what only steps read."""
-    kind = planned.step.id.kind
+def _record(planned: PlannedStep, outcome: Outcome, work: Workspace) -> Result:
+    """The record: each file for what people take away, one digest over the tree for what only steps read.
+
+    A check's record names the bytes that it has seen: only those may be handed out as checked.
+    """
+    kind, files = planned.step.id.kind, work.files
     facts = dict(outcome.facts) | ({"note": outcome.note} if outcome.note else {})
     artifacts: tuple[Artifact, ...] = ()
     if kind is StepKind.COMPILE:
         artifacts = tuple(_artifact(path, files) for path in sorted(files.rglob("*")) if not path.is_dir())
-    elif kind not in (StepKind.VERIFY, StepKind.SMOKE):
+    elif kind in (StepKind.VERIFY, StepKind.SMOKE):
+        facts["checked"] = digests(work.needs["binaries"].result)
+    else:
         facts["tree"] = tree_digest(files)
     return Result(key=planned.key, kind=kind, artifacts=artifacts, facts=facts)
 

@@ -18,7 +18,7 @@ class Action(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedStep:
     """`reason` is a clause in words: `edit 1 of main.go changed`. `document` is what the key was made
-    from; empty for a step that is reused.
+    from; empty for a step that is reused. With `again` it is made even if its result is there.
     """
 
     step: Step
@@ -26,6 +26,7 @@ class PlannedStep:
     action: Action
     reason: str
     document: Mapping[str, Any]
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Mapping
 
 from rearch.errors import UsageError
@@ -155,7 +156,10 @@ class UnknownFix(UsageError):
     def __init__(self, component: str, name: str, known: Iterable[str]) -> None:
         self.component = component
         self.name = name
-        super().__init__(f"{component}: no fix is called {name!r}", [f"known: {', '.join(sorted(known))}"])
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]}?" if near else "`invoke fixes` tells what each one cures"
+        super().__init__(f"{component}: no fix is called {name!r}", [f"known: {', '.join(names)}"], hint)
 
 
 def _fix(component: Component, name: str, known: Mapping[str, Fix]) -> Fix:

@@ -18,8 +18,8 @@ RULES: Mapping[StepKind, int] = {
     StepKind.MODULES: 1,
     StepKind.SYSROOT: 1,
     StepKind.COMPILE: 1,
-    StepKind.VERIFY: 1,
-    StepKind.SMOKE: 1,
+    StepKind.VERIFY: 2,
+    StepKind.SMOKE: 2,
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from rearch.model.plan import Action, Plan, PlannedStep
-from rearch.model.step import Step, StepId
+from rearch.model.step import Step, StepId, StepKind
 from rearch.planning.keys import keys_of, step_document
 from rearch.planning.why import differences, reason_from
 
@@ -41,10 +41,13 @@ class _Planner:
         self._keys = keys_of(steps)
         self._there = {step.id: step.id not in fresh and view.has(self._keys[step.id]) for step in steps}
         self._running = self._find_running(steps)
+        self._rechecked = self._find_rechecked(steps)
 
     def decide(self, step: Step) -> PlannedStep | None:
         if step.id in self._running:
             return self._planned(step, Action.RUN, self._reason(step))
+        if step.id in self._rechecked:
+            return self._planned(step, Action.RUN, "what it checks is made again")
         if self._there[step.id]:
             return self._planned(step, Action.REUSE, "made from the same inputs")
         return None
@@ -60,9 +63,17 @@ class _Planner:
                 running.update(need for need in step.needs.values() if not self._there[need])
         return frozenset(running)
 
+    def _find_rechecked(self, steps: tuple[Step, ...]) -> frozenset[StepId]:
+        """Checks whose result is there, of binaries that are made again: only the same bytes have passed them."""
+        checks = (step for step in steps if step.id.kind in (StepKind.VERIFY, StepKind.SMOKE))
+        return frozenset(step.id for step in checks if step.needs["binaries"] in self._running) - self._running
+
     def _planned(self, step: Step, action: Action, reason: str) -> PlannedStep:
         readable = step_document(step, self._keys) if action is Action.RUN else {}
-        return PlannedStep(step=step, key=self._keys[step.id], action=action, reason=reason, document=readable)
+        again = step.id in self._fresh or step.id in self._rechecked
+        return PlannedStep(
+            step=step, key=self._keys[step.id], action=action, reason=reason, document=readable, again=again
+        )
 
     def _reason(self, step: Step) -> str:
         if step.id in self._fresh:

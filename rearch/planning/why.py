@@ -73,6 +73,7 @@ _WORDS = {
     "version": "the version",
     "sha256": "the sha256",
     "digest": "the folder's content",
+    "commands": "a generate command",
 }
 
 
@@ -84,7 +85,7 @@ def _words(path: str, now: Mapping[str, Any]) -> str:
     if fields[0] == "rule":
         return "rearch does this step in another way now"
     name, _, index = fields[min(1, len(fields) - 1)].partition("[")
-    number = int(index.rstrip("]")) if index else 0
+    number = int(index.partition("]")[0]) if index else 0  # of `commands[0][2]` the first
     items = now.get("inputs", {}).get(name)
     item = items[number] if isinstance(items, list) and number < len(items) else None
     if name in _LISTS:

@@ -242,3 +242,16 @@ def test_build_json_keeps_what_other_builds_left(tmp_path: Path) -> None:
     listed = [entry["path"] for entry in json.loads((tmp_path / "output/build.json").read_text())["binaries"]]
     assert "bin/linux/arm64/hello/hello" not in listed
     assert "bin/linux/amd64/hello/hello" in listed
+
+
+def test_other_bytes_than_those_that_were_checked_are_not_handed_out(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    plan = _built(bench)
+    assert len(built(plan, bench.store)) == 2
+    compiled = next(planned for planned in plan.steps if planned.step.id.kind is StepKind.COMPILE)
+    record = bench.store.folder(compiled.key) / "result.json"
+    plain = json.loads(record.read_text())
+    plain["artifacts"][0]["digest"] = "0" * 64
+    record.write_text(json.dumps(plain))
+    assert compiled.step.id.platform not in {one.compiled.step.id.platform for one in built(plan, bench.store)}
+    assert len(built(plan, bench.store)) == 1

@@ -79,6 +79,32 @@ def test_what_nobody_reads_is_not_made_again() -> None:
     }
 
 
+def test_binaries_that_are_made_again_are_checked_again() -> None:
+    view = MemoryView()
+    first = _plan(view, component())
+    view.did(first)
+    view.present -= {planned.key for planned in first.steps if planned.step.id.kind is StepKind.COMPILE}
+    plan = _plan(view, component())
+    assert _running(plan) == {
+        "compile test/hello linux/arm64": "its result is no longer in the store",
+        "verify test/hello linux/arm64": "what it checks is made again",
+        "smoke test/hello linux/arm64": "what it checks is made again",
+    }
+    assert {str(planned.step.id) for planned in plan.steps if planned.again} == {
+        "verify test/hello linux/arm64",
+        "smoke test/hello linux/arm64",
+    }
+
+
+def test_a_changed_generate_command_is_named() -> None:
+    view = MemoryView()
+    go = {"layout": "gopath", "binaries": {"hello": "."}, "generate": [["sh", "-c", "echo a"], ["true"]]}
+    view.did(_plan(view, component(build={"toolchain": "go-test", "go": go})))
+    other = go | {"generate": [["sh", "-c", "echo b"], ["true"]]}
+    running = _running(_plan(view, component(build={"toolchain": "go-test", "go": other})))
+    assert running["generate test/hello linux/arm64"] == "a generate command changed"
+
+
 def test_a_lost_binary_brings_back_what_it_needs() -> None:
     view = MemoryView()
     first = _plan(view, component())
@@ -86,8 +112,11 @@ def test_a_lost_binary_brings_back_what_it_needs() -> None:
     lost = {StepKind.FETCH, StepKind.PATCH, StepKind.COMPILE}
     view.present -= {planned.key for planned in first.steps if planned.step.id.kind in lost}
     running = _running(_plan(view, component()))
-    assert set(running) == {"fetch test/hello", "patch test/hello", "compile test/hello linux/arm64"}
-    assert set(running.values()) == {"its result is no longer in the store"}
+    assert {step for step, reason in running.items() if reason == "its result is no longer in the store"} == {
+        "fetch test/hello",
+        "patch test/hello",
+        "compile test/hello linux/arm64",
+    }
 
 
 def test_an_emulator_that_appears_runs_smoke_alone() -> None:
