@@ -55,7 +55,7 @@ class ProjectFiles:
         data, faults = read_yaml(text)
         for fault in faults:
             self.at(file, fault.span, fault.text, fault.hint)
-        if faults:
+        if not all(fault.usable for fault in faults):
             return None
         if data is None and empty:
             return {}

@@ -56,13 +56,17 @@ class Spot:
 
 
 class YamlFault(Exception):
-    """One thing in a YAML text that rearch does not read. Collected and told by config.files."""
+    """One thing in a YAML text that rearch does not read. Collected and told by config.files.
 
-    def __init__(self, span: Span, text: str, hint: str | None = None) -> None:
+    `usable`: the rest of the data can be looked at all the same, so that its problems come in the same run.
+    """
+
+    def __init__(self, span: Span, text: str, hint: str | None = None, *, usable: bool = False) -> None:
         super().__init__(text)
         self.span = span
         self.text = text
         self.hint = hint
+        self.usable = usable
 
 
 class _Untagged:
@@ -109,7 +113,10 @@ _FAST = _fast_composer()
 
 
 def read_yaml(text: str, composer: type[Any] = _FAST) -> tuple[Data, tuple[YamlFault, ...]]:
-    """The data of one document, and what is wrong with it (then the data is not to be used)."""
+    """The data of one document, and what is wrong with it: unless that is `usable`, the data is not to be looked at.
+
+    Of a key that stands twice the first value is in the data.
+    """
     try:
         node = _compose(text, composer)
     except YamlFault as fault:
@@ -120,7 +127,7 @@ def read_yaml(text: str, composer: type[Any] = _FAST) -> tuple[Data, tuple[YamlF
 
 
 def places(text: str) -> Spot:
-    """The places of a text that `read_yaml` has read without faults."""
+    """The places of a text that `read_yaml` has read, with usable faults at most."""
     node = _compose(text, _FAST)
     return Spot(Span(1, 1, 0, 0), None, {}) if node is None else _spot(node, None)
 
@@ -207,7 +214,8 @@ class _Reader:
         elif not text:
             self.faults.append(YamlFault(_span(key), "a key is empty"))
         elif text in found:
-            self.faults.append(YamlFault(_span(key), f"the key {text!r} stands here twice", "keep one of them"))
+            twice = f"the key {text!r} stands here twice"
+            self.faults.append(YamlFault(_span(key), twice, "keep one of them", usable=True))
         else:
             return text
         return None
@@ -231,7 +239,9 @@ def _spot(node: Node, key: Span | None) -> Spot:
     if isinstance(node, yaml.SequenceNode):
         children = {index: _spot(item, None) for index, item in enumerate(node.value)}
     elif isinstance(node, yaml.MappingNode):
-        children = {name.value: _spot(value, _span(name)) for name, value in node.value}
+        for name, value in node.value:
+            if name.value not in children:  # the later value of a key that stands twice was not read: it can be endless
+                children[name.value] = _spot(value, _span(name))
     return Spot(_span(node), key, children)
 
 

@@ -28,6 +28,7 @@ from rearch.model.base import (
     Versions,
     refuse,
 )
+from rearch.model.go_flags import own_linker_flags, own_variable
 
 
 def _sha256(value: str) -> str:
@@ -61,6 +62,12 @@ def _glibc(value: str) -> str:
 _PLAIN = re.compile(r"[\w\s./:;,@=<>'\"-]*")
 
 
+def _url(value: str) -> str:
+    if not re.fullmatch(r"(?:https?://|file:/)[^\x00-\x20\x7f]+", value):
+        raise ValueError("the URL of a file to download begins with https://, http:// or file:///, and has no blanks")
+    return value
+
+
 def _expression(value: str) -> str:
     if _PLAIN.fullmatch(value):
         return value
@@ -75,6 +82,8 @@ Sha256 = Annotated[str, AfterValidator(_sha256), Says("sha256", "^(sha256:)?[0-9
 DebianName = Annotated[str, AfterValidator(_debian_name), Says("Debian package", "^[a-z0-9][a-z0-9+.-]+$")]
 DebianVersion = Annotated[str, AfterValidator(_debian_version), Says("Debian version")]
 Glibc = Annotated[str, AfterValidator(_glibc), Says("version of glibc (`2.28`)", r"^2\.[0-9]{1,3}$")]
+Url = Annotated[str, AfterValidator(_url), Says("URL (https, http or file)", "^(https?://|file:/)")]
+OwnVariable = Annotated[Variable, AfterValidator(own_variable)]
 Regex = Annotated[str, AfterValidator(_expression), Says("regular expression (Python)")]
 
 
@@ -89,7 +98,7 @@ class GitSource(Model):
 class ArchiveSource(Model):
     """A file to download: tar (gz, xz, bz2, zst or plain) or zip."""
 
-    archive: FullText = Field(description="URL of the file: https, http, or file.")
+    archive: Url = Field(description="URL of the file: https, http, or file.")
     sha256: Sha256 = Field(description="Its sha256; checked before the file gets its name.")
     strip: Count = Field(default=1, description="Leading folders to drop from every path.", le=8)
 
@@ -129,6 +138,24 @@ Source = Annotated[
 ]
 
 
+def _misfit(pattern: str, replace: str) -> str | None:
+    """Why a replacement does not fit a pattern; only one with a backslash can be wrong.
+
+    It is tried on a pattern with the same groups, all empty: matching the pattern itself can take for ever.
+    """
+    if "\\" not in replace:
+        return None
+    groups = re.compile(pattern, re.MULTILINE)
+    names = {number: name for name, number in groups.groupindex.items()}
+    numbers = range(1, groups.groups + 1)
+    try:
+        re.sub("".join(f"(?P<{names[number]}>)" if number in names else "()" for number in numbers), replace, "")
+    except (re.error, IndexError) as error:
+        known = (*(f"\\{number}" for number in numbers), *(f"\\g<{name}>" for name in groups.groupindex))
+        return f"{error}; the pattern has {', '.join(known) or 'no groups'}, and a backslash itself is written \\\\"
+    return None
+
+
 class Edit(Model):
     """A counted replacement in one file. It fails, with the nearest lines, when the count is off."""
 
@@ -137,6 +164,13 @@ class Edit(Model):
     replace: Text = Field(description="Replacement; `\\1` and `\\g<name>` are groups.")
     count: Count = Field(default=1, ge=1, description="How often the pattern must match, in all files together.")
     why: FullText = Field(description="The reason, for the next reader and for the plan.")
+
+    @model_validator(mode="after")
+    def _groups(self) -> Edit:
+        problem = _misfit(self.pattern, self.replace)
+        if problem:
+            refuse([Fault(("replace",), problem, needs=(("pattern",), ("replace",)))])
+        return self
 
 
 class Patches(Model):
@@ -171,13 +205,17 @@ class GoBuild(Model):
     )
     links: FrozenMap[FileName, FileName] = Field(default=NOTHING, description="Link name: output that it points to.")
     tags: tuple[Text, ...] = Field(default=(), description="Build tags.")
-    ldflags: tuple[Text, ...] = Field(default=(), description="Linker flags, after rearch's own.")
+    ldflags: Annotated[tuple[Text, ...], AfterValidator(own_linker_flags)] = Field(
+        default=(), description="Linker flags, after rearch's own; none that makes the linker write other files."
+    )
     stamps: FrozenMap[Text, Text] = Field(
         default=NOTHING,
         description="Variable: text, set with -X. The variable must exist and the text must be in the binary.",
     )
     strip: Flag = Field(default=True, description="Leave out symbols and DWARF (-s -w).")
-    env: FrozenMap[Variable, Text] = Field(default=NOTHING, description="More environment for the compiler.")
+    env: FrozenMap[OwnVariable, Text] = Field(
+        default=NOTHING, description="More environment for the compiler; nothing that rearch sets itself."
+    )
     cgo: Cgo | None = Field(default=None, description="Left out: CGO_ENABLED=0.")
     generate: tuple[tuple[Text, ...], ...] = Field(
         default=(), description="Commands to run in the source on the build host before compiling."

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from rearch.model.go_flags import instead_of, is_protected
 from rearch.model.platform import Platform
 from rearch.steps.compile_errors import ProtectedVariable
 from rearch.steps.compile_tree import Tree
@@ -90,35 +91,9 @@ def target_environment(platform: Platform, cgo: Environment, epoch: int) -> dict
     }
 
 
-_INSTEAD = {
-    "GOFLAGS": "use build.go.tags and build.go.ldflags",
-    "CGO_ENABLED": "use build.go.cgo",
-    "CC": "use build.go.cgo",
-    "CXX": "use build.go.cgo",
-    "GO111MODULE": "use build.go.layout",
-    "GOROOT": "use build.toolchain",
-    "GOTOOLCHAIN": "use build.toolchain",
-}
-# Set by rearch in some builds only, or able to change the platform.
-_ALWAYS: tuple[str, ...] = (
-    "AR",
-    "CC",
-    "CXX",
-    "GOARM",
-    "GOARM64",
-    "GOAMD64",
-    "GO386",
-    "GOPPC64",
-    "GORISCV64",
-    "GOBIN",
-    "GOCACHEPROG",
-)
-_ALWAYS += ("GOTMPDIR", "GOHOSTARCH", "GOHOSTOS", "LD_PRELOAD", "LD_LIBRARY_PATH", "PKG_CONFIG")
-
-
-def with_own(ours: Environment, own: Environment, more: Iterable[str] = ()) -> tuple[tuple[str, str], ...]:
+def with_own(ours: Environment, own: Environment) -> tuple[tuple[str, str], ...]:
     """The recipe's variables beside ours, sorted. Errors: ProtectedVariable."""
     for name in own:
-        if name in ours or name in _ALWAYS or name in more or name.startswith(("ZIG_", "PKG_CONFIG_")):
-            raise ProtectedVariable(name, _INSTEAD.get(name, "take it out: every build gets the same"))
+        if name in ours or is_protected(name):
+            raise ProtectedVariable(name, instead_of(name))
     return tuple(sorted({**ours, **own}.items()))

@@ -5,10 +5,10 @@ The rule is that of cmd/internal/quoted: a field that begins with ' or " goes up
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rearch.model.go_flags import split_fields
 from rearch.steps.compile_errors import BadBuild, UnwritableFlag
 
 _SPACE = " \t\n\r"
@@ -49,21 +49,10 @@ class BadStamp(BadBuild):
 
 def split_flags(text: str) -> tuple[str, ...]:
     """The fields of a flag text. Errors: UnterminatedQuote."""
-    fields: list[str] = []
-    rest = text.lstrip(_SPACE)
-    while rest:
-        if rest[0] in "'\"":
-            end = rest.find(rest[0], 1)
-            if end < 0:
-                raise UnterminatedQuote(text)
-            fields.append(rest[1:end])
-            rest = rest[end + 1 :]
-        else:
-            field = re.split(f"[{_SPACE}]", rest, maxsplit=1)[0]
-            fields.append(field)
-            rest = rest[len(field) :]
-        rest = rest.lstrip(_SPACE)
-    return tuple(fields)
+    fields = split_fields(text)
+    if fields is None:
+        raise UnterminatedQuote(text)
+    return fields
 
 
 def join_flags(fields: Iterable[str]) -> str:

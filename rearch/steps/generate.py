@@ -25,7 +25,7 @@ class GenerateFailed(StepError):
         super().__init__(
             f"generate: `{' '.join(argv)}` {how}",
             first_lines(done.output),
-            hint="it runs in the source, without network, with the toolchain's Go, /usr/bin and /bin in PATH",
+            hint="it runs in the source; PATH has the toolchain's Go, /usr/bin and /bin; go itself downloads nothing",
         )
 
 

@@ -190,7 +190,7 @@ def test_a_binary_that_was_written_to_in_place_is_made_again(tmp_path: Path) -> 
         assert digests(rearch.binaries) != before
         done = rearch.run(*BUILD)
         assert "warning: compile demo/one linux/arm64: its binaries were changed in place" in done.err
-        assert done.started == ("compile demo/one linux/arm64",)
+        assert done.started == tuple(f"{kind} demo/one linux/arm64" for kind in ("compile", "verify", "smoke"))
         assert digests(rearch.binaries) == before
 
 
@@ -212,7 +212,7 @@ def test_a_result_that_is_lost_in_the_store_is_made_again(tmp_path: Path) -> Non
     (entry,) = json.loads((rearch.output / "build.json").read_text())["binaries"]
     shutil.rmtree(rearch.cache / "store-1" / entry["key"][:2] / entry["key"])
     done = rearch.run(*BUILD)
-    assert done.started == ("compile demo/hello linux/arm64",)
+    assert done.started == tuple(f"{kind} demo/hello linux/arm64" for kind in ("compile", "verify", "smoke"))
     assert "its result is no longer in the store" in done.err
     assert digests(rearch.binaries) == before
 

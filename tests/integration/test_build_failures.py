@@ -48,7 +48,7 @@ def test_a_recipe_cannot_choose_another_architecture(tmp_path: Path) -> None:
     rearch = demo(tmp_path)
     change(rearch.project / "recipes/demo/hello.yaml", "    stamps:", "    env: {GOARCH: amd64}\n    stamps:")
     done = rearch.run(*BUILD, code=ExitCode.USAGE)
-    assert "build.go.env: GOARCH is set by rearch" in done.err
+    assert "recipes/demo/hello.yaml:13:11: build.go.env.GOARCH" in done.err
 
 
 def test_an_error_of_the_compiler_is_shown_with_its_log(tmp_path: Path) -> None:

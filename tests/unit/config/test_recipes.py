@@ -317,6 +317,36 @@ WRONG = {
         ["4:16: source.path: cod: there is no folder recipes/s/cod; did you mean code?"],
     ),
     "an empty text": (RECIPE.replace("a component", '"  "'), ['2:10: summary: "  ": it cannot be empty']),
+    "variables that rearch sets": (
+        RECIPE + "    env: {CGO_CFLAGS: -O1, GOFLAGS: -a, ZIG_LIB_DIR: x}\n",
+        [
+            "9:28: build.go.env.GOFLAGS: rearch sets it itself; use build.go.tags and build.go.ldflags",
+            "9:41: build.go.env.ZIG_LIB_DIR: rearch sets it itself; take it out",
+        ],
+    ),
+    "linker flags that write elsewhere": (
+        RECIPE.replace("{a: .}", "{}") + '    ldflags: [-s, "-X a.B=${{ commit }} -o x", --cpuprofile=x]\n',
+        [
+            "8:15: build.go.binaries: at least 1 wanted",
+            "9:19: build.go.ldflags[1]: -o cannot be used",
+            "9:48: build.go.ldflags[2]: -cpuprofile cannot be used",
+        ],
+    ),
+    "a group that the pattern has not": (
+        RECIPE + "edits:\n  - {file: a, why: b, pattern: '(x)', replace: '\\1\\2'}\n",
+        [r"10:48: edits[0].replace: invalid group reference 2 at position 3; the pattern has \1, and"],
+    ),
+    "a URL that cannot be fetched": (
+        RECIPE.replace(
+            '{git: https://example.org/a, ref: "${{ version }}"}',
+            f"{{archive: 'ftp://example.org/${{{{ version }}}}.zip', sha256: {'0' * 64}}}",
+        ),
+        ["4:19: source.archive: ftp://example.org/v1.2.3.zip: the URL of a file to download begins with https://"],
+    ),
+    "a key twice among other problems": (
+        RECIPE.replace("summary: a component\n", "").replace("{a: .}", "{a: .}\n    tagz: []") + "version: 2\n",
+        ["1:1: summary is missing", "8:5: unknown key build.go.tagz", "9:1: the key 'version' stands here twice"],
+    ),
     "no mapping at all": ("- a\n", ["1:1: keys with values are wanted"]),
     "an empty file": ("# nothing\n", ["1:1: the file is empty"]),
 }
@@ -376,7 +406,7 @@ def test_all_problems_of_all_files_in_one_run(tmp_path: Path) -> None:
             "rearch.yaml": "jobs: many\n",
             "recipes/s/stack.yaml": STACK + "colour: red\n",
             "recipes/s/a.yaml": RECIPE + "patch: {fuzz: x}\nsmoke: [{run: [zz]}]\nedits: [{}]\n",
-            "recipes/s/b.yaml": "a: 1\na: 2\n",
+            "recipes/s/b.yaml": RECIPE.replace("name: a", "name: b") + "version: 2\nfixez: []\n",
             "recipes/s/c.yaml": RECIPE.replace("name: a", "name: c").replace("go-1", "go-9"),
             "recipes/s/patches/a/series": "nothing.patch\n",
             "recipes/t/stack.yaml": "name: u\n",
@@ -388,7 +418,8 @@ def test_all_problems_of_all_files_in_one_run(tmp_path: Path) -> None:
         ("recipes/s/a.yaml", 9, 15),
         ("recipes/s/a.yaml", 10, 16),
         *[("recipes/s/a.yaml", 11, 9)] * 4,
-        ("recipes/s/b.yaml", 2, 1),
+        ("recipes/s/b.yaml", 9, 1),
+        ("recipes/s/b.yaml", 10, 1),
         ("recipes/s/c.yaml", 6, 14),
         ("recipes/s/patches/a/series", 1, 1),
         ("recipes/s/stack.yaml", 4, 1),

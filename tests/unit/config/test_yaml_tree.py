@@ -162,3 +162,17 @@ def test_lines_are_counted_as_yaml_does(line_break: str) -> None:
     _, faults = read_yaml(text)
     assert [(fault.span.line, fault.span.column) for fault in faults] == [(3, 1)]
     assert span_at(text, faults[0].span.start).line == 3
+
+
+def test_of_a_key_that_stands_twice_the_first_value_is_read(composer: Any) -> None:
+    text = "a: 1\nb: {x: 1, x: 2}\na: &z [*z]\n"
+    data, faults = read_yaml(text, composer)
+    assert data == {"a": "1", "b": {"x": "1"}}
+    assert [(fault.span.line, fault.usable) for fault in faults] == [(2, True), (3, True)]
+    spot, _ = find(places(text), ("a",))
+    assert (spot.value.line, spot.value.column) == (1, 4)
+
+
+def test_other_faults_make_the_data_useless(composer: Any) -> None:
+    _, faults = read_yaml("a: 1\na: 2\nb: !x 3\n", composer)
+    assert [fault.usable for fault in faults] == [True, False]

@@ -273,3 +273,9 @@ def test_a_zip_bomb(tmp_path: Path) -> None:
     error = refused(data, tmp_path)
     assert isinstance(error, errors.LimitExceeded)
     assert error.setting == "archive_ratio"
+
+
+def test_each_has_a_hint_and_one_of_its_own_if_it_is_worded() -> None:
+    assert "do not use it" in str(errors.LinkEscapes("x.tar", "evil", "..").hint)
+    assert "rearch.lock" in str(errors.BadName("x.tar", "../evil", "leads out").hint)
+    assert errors.TruncatedArchive("x.tar", None, "a header").hint == "it was cut off: fetch it again"

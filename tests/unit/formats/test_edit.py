@@ -166,8 +166,9 @@ def test_a_file_that_is_missing_names_the_nearest(tmp_path: Path, main: Path, na
 def test_a_bad_replacement_is_said_even_where_nothing_matches(
     tmp_path: Path, main: Path, pattern: str, replace: str
 ) -> None:
+    wanted = edit("main.go", pattern, "").model_copy(update={"replace": replace})  # a recipe cannot say it
     with pytest.raises(EditReplacementBad) as caught:
-        run(tmp_path, edit("main.go", pattern, replace))
+        run(tmp_path, wanted)
     assert r"\1" in (caught.value.hint or "")
     assert main.read_text() == SOURCE
 

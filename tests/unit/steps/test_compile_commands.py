@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rearch.model.go_flags import is_protected
 from rearch.model.platform import PLATFORMS, Platform, parse_platform
 from rearch.model.step import StepKind
 from rearch.steps.compile_cgo import gcc_setup, sysroot_flags, zig_setup
@@ -187,3 +188,10 @@ def test_gcc_does_not_do_what_debian_has_no_port_for(tmp_path: Path) -> None:
     compiler = make_need(tmp_path, StepKind.TOOLCHAIN)
     with pytest.raises(NoCompilerFor, match="linux/arm/v6"):
         gcc_setup(compiler, None, "static", parse_platform("arm/v6"), tmp_path)
+
+
+@pytest.mark.parametrize("tree", [GOPATH_TREE, MODULE_TREE], ids=["gopath", "module"])
+def test_recipes_are_refused_what_the_step_sets(tree: Tree) -> None:
+    names = {*base_environment(GO, tree, FOLDERS)}
+    names |= {name for platform in PLATFORMS for name in target_environment(platform, {}, 7)}
+    assert [name for name in sorted(names) if not is_protected(name)] == []
