@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -10,6 +12,7 @@ from rearch.app.request import Request
 from rearch.app.wiring import Adapters
 from rearch.config.project import load_project
 from rearch.engine.lockfile import read_lock, write_lock
+from rearch.engine.stamp import environment_cache
 from rearch.errors import RearchError, UsageError
 from rearch.model.lock import Lock
 from rearch.model.platform import Platform
@@ -36,6 +39,7 @@ class Prepared:
 
 def load(request: Request) -> Project:
     """The project's YAML, checked, for what the request names."""
+    name = hashlib.sha256(os.fsencode(request.project)).hexdigest()[:16]
     return load_project(
         request.project,
         stacks=request.stacks,
@@ -43,6 +47,7 @@ def load(request: Request) -> Project:
         only=request.only,
         environment=request.environment,
         flags=request.flags,
+        memory=environment_cache(request.environment) / "yaml" / f"{name}.json",
     )
 
 

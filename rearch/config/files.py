@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from rearch.config.memory import YamlMemory
 from rearch.config.problems import Problem
 from rearch.config.yaml_tree import (
     LARGEST_FILE,
@@ -35,8 +36,9 @@ class Unreadable(Exception):
 class ProjectFiles:
     """Reads below `root`; paths are relative to it, with `/`. Collects what is wrong in `problems`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, memory: Path | None = None) -> None:
         self.root = os.path.realpath(root)
+        self.memory = YamlMemory(memory)
         self.problems: list[Problem] = []
         self._texts: dict[str, str] = {}
         self._spots: dict[str, Spot] = {}
@@ -52,11 +54,15 @@ class ProjectFiles:
         except Unreadable as error:
             self.unreadable(file, error)
             return None
-        data, faults = read_yaml(text)
-        for fault in faults:
-            self.at(file, fault.span, fault.text, fault.hint)
-        if not all(fault.usable for fault in faults):
-            return None
+        name, data = self.memory.recall(text)
+        if data is None:
+            data, faults = read_yaml(text)
+            for fault in faults:
+                self.at(file, fault.span, fault.text, fault.hint)
+            if not all(fault.usable for fault in faults):
+                return None
+            if not faults:
+                self.memory.learn(name, data)
         if data is None and empty:
             return {}
         if not isinstance(data, dict):

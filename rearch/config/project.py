@@ -26,14 +26,16 @@ def load_project(
     only: tuple[str, ...] = (),
     environment: Mapping[str, str] = NOTHING,
     flags: Mapping[str, object] = FrozenDict(),
+    memory: Path | None = None,
 ) -> Project:
     """Read the project at `root`.
 
     `stacks`: those to read; None: what the settings say, else all. `platforms`: for every stack; None: each
     stack's own. `only`: components, as `name` or `stack/name`; stacks without any of them are left out.
-    `environment` and `flags` are for the settings (config.settings). Errors: ConfigProblems, with all of them.
+    `environment` and `flags` are for the settings (config.settings). `memory` is a file of the cache (config.memory).
+    Errors: ConfigProblems, with all of them.
     """
-    files = ProjectFiles(root)
+    files = ProjectFiles(root, memory)
     settings, _ = read_settings(files, environment, flags)
     read = _stacks(files, stacks if stacks is not None else settings.stacks if settings else None)
     wanted = _select(files, read, only)
@@ -42,6 +44,7 @@ def load_project(
     built = [_stack(files, stack, recipes[stack.name], platforms) for stack in read]
     if files.problems or settings is None:
         raise ConfigProblems(files.problems)
+    files.memory.save()
     kept = tuple(stack for stack in built if stack.components or not only)
     return Project(settings=settings, stacks=kept, toolchains=FrozenDict(toolchains), files=files.read)
 

@@ -74,7 +74,7 @@ def _results(store: Store) -> Iterator[Item]:
 def _others(cache: Path, *, busy: bool) -> Iterator[Item]:
     if busy:
         return
-    for name in ("downloads", "git", "go-build", "zig", "debian", "stamps"):
+    for name in ("downloads", "git", "go-build", "zig", "debian", "stamps", "yaml"):
         folder = cache / name
         if folder.is_dir():
             for path in sorted(folder.iterdir()):
