@@ -34,7 +34,7 @@ class DebianFilesGone(StepError):
             f"{_count(files)} that rearch.lock names {'is' if len(files) == 1 else 'are'} in no archive any more",
             (*_shown(files), *(f"looked in {root}" for root in self.roots)),
             hint="take the newer version: `invoke lock --update`; or name an archive that keeps old versions, as "
-            "https://snapshot.debian.org/archive/debian/<time>, under `debian_archives:` in rearch.yaml",
+            "the root of the distribution's snapshot of that day, under `debian_archives:` in rearch.yaml",
         )
 
 
