@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from rearch.app.request import Request
+from rearch.engine.stamp import environment_cache
 from rearch.engine.store import Store
 from rearch.host.emulators import Emulators
 from rearch.host.process import Processes
@@ -32,8 +33,7 @@ def cache_folder(settings: Settings, environment: Mapping[str, str]) -> Path:
     """The cache: the setting, else rearch/ in the user's cache folder (XDG base directory specification)."""
     if settings.cache:
         return Path(settings.cache).expanduser().absolute()
-    base = environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "rearch"
+    return environment_cache(environment)
 
 
 class Adapters:

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import ParamSpec
 
 from invoke import Context, Exit
 
@@ -97,6 +97,3 @@ def words(text: str) -> tuple[str, ...]:
 def environment() -> dict[str, str]:
     """The process's environment, read in one place."""
     return dict(os.environ)
-
-
-Flags = dict[str, Any]

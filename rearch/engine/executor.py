@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rearch.engine.worker import Worker
 from rearch.errors import Interrupted, RearchError
-from rearch.model.plan import Action, Plan, PlannedStep
+from rearch.model.plan import Plan, PlannedStep
 from rearch.model.step import Result, StepId
 from rearch.planning.lanes import lane
 from rearch.report import Failed, Finished, Reporter, Skipped, Started
@@ -141,8 +141,3 @@ class Executor:
             return
         self._finished.append(Timed(step=step, start=started - began, seconds=seconds))
         self._report(Finished(step=step, seconds=seconds, note=str(result.facts.get("note", ""))))
-
-
-def needs_nothing(plan: Plan) -> bool:
-    """Whether there is nothing to do."""
-    return all(planned.action is Action.REUSE for planned in plan.steps)
