@@ -11,7 +11,7 @@ from rearch.config.problems import key_path, suggestion
 from rearch.config.yaml_tree import Data
 from rearch.model.platform import Platform, UnknownPlatform, parse_platform
 
-MAY_DIFFER = ("build", "verify", "smoke")
+MAY_DIFFER = ("build", "verify", "smoke", "image")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,9 @@ from typing import Any
 from rearch.engine.durable import write_whole
 from rearch.errors import UsageError
 from rearch.model.base import FrozenDict
-from rearch.model.lock import Entry, Identity, Lock, Sysroot
+from rearch.model.digest import Digest
+from rearch.model.lock import Entry, Identity, Lock, PinnedBase, PinnedPackages, Sysroot
+from rearch.model.platform import parse_platform
 from rearch.model.source import DebianFile, DebianPackage, PinnedDebian, PinnedGit
 
 FORMAT = 1
@@ -84,6 +86,16 @@ def _identity_out(identity: Identity) -> dict[str, Any]:
             }
         case Sysroot():
             return {"kind": "sysroot", "packages": [_package_out(package) for package in identity.packages]}
+        case PinnedBase():
+            return {
+                "kind": "base",
+                "reference": identity.reference,
+                "digest": identity.digest,
+                "platforms": dict(identity.platforms),
+            }
+        case PinnedPackages():
+            packages = [_package_out(package) for package in identity.packages]
+            return {"kind": "packages", "time": identity.time, "packages": packages}
 
 
 def _file_out(file: DebianFile) -> dict[str, Any]:
@@ -129,7 +141,19 @@ def _identity_in(item: Mapping[str, Any]) -> Identity:
             )
         case "sysroot":
             return Sysroot(packages=tuple(_package_in(package) for package in item["packages"]))
+        case "packages":
+            packages = tuple(_package_in(package) for package in item["packages"])
+            return PinnedPackages(packages=packages, time=int(item["time"]))
+        case "base":
+            platforms = {str(parse_platform(name)): _digest(value) for name, value in item["platforms"].items()}
+            return PinnedBase(
+                reference=str(item["reference"]), digest=_digest(item["digest"]), platforms=FrozenDict(platforms)
+            )
     raise ValueError(f"unknown kind {item['kind']!r}")
+
+
+def _digest(value: str) -> str:
+    return str(Digest.parse(value))
 
 
 def _commit(value: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
@@ -177,7 +177,7 @@ class FrozenDict(dict[K, V]):
         return hash(frozenset(self))
 
 
-NOTHING: Mapping[str, str] = FrozenDict()
+NOTHING: Mapping[str, Any] = FrozenDict()
 
 
 Flag = Annotated[bool, BeforeValidator(_flag), Says("true or false", "^(true|false)$", ("boolean", "string"))]

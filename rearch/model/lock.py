@@ -47,7 +47,29 @@ class SysrootName:
         return f"sysroot {self.platform} {' '.join(sorted(self.packages))}"
 
 
-Name = GitName | DebianName | SysrootName
+@dataclass(frozen=True, slots=True)
+class BaseName:
+    """An image of a registry, on all platforms that it has."""
+
+    reference: str
+
+    def __str__(self) -> str:
+        return f"base {self.reference}"
+
+
+@dataclass(frozen=True, slots=True)
+class PackagesName:
+    """Debian packages of one release for one platform, with all that they depend on: what a base is unpacked from."""
+
+    suite: str
+    platform: Platform
+    packages: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"packages {self.suite} {self.platform} {' '.join(sorted(self.packages))}"
+
+
+Name = GitName | DebianName | SysrootName | BaseName | PackagesName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +79,25 @@ class Sysroot:
     packages: tuple[DebianPackage, ...]
 
 
-Identity = PinnedGit | PinnedDebian | Sysroot
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedBase:
+    """What a BaseName is: `digest` of the index (or of the only manifest), and of the manifest of each platform."""
+
+    reference: str
+    digest: str
+    platforms: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedPackages:
+    """What a PackagesName is: packages sorted by name; `time` is the date of the archive's Release file that
+    they were chosen from, seconds since 1970."""
+
+    packages: tuple[DebianPackage, ...]
+    time: int
+
+
+Identity = PinnedGit | PinnedDebian | Sysroot | PinnedBase | PinnedPackages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

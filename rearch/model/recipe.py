@@ -28,7 +28,10 @@ from rearch.model.base import (
     Versions,
     refuse,
 )
+from rearch.model.debian_names import DebianName, DebianVersion
 from rearch.model.go_flags import own_linker_flags, own_variable
+from rearch.model.image import Image
+from rearch.model.smoke import Regex, Smoke
 
 
 def _sha256(value: str) -> str:
@@ -38,28 +41,10 @@ def _sha256(value: str) -> str:
     return text
 
 
-def _debian_name(value: str) -> str:
-    """Debian policy 5.6.1; a name that starts with `-` would be an option of apt."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", value):
-        raise ValueError("a Debian package's name has lower-case letters, digits and + - .")
-    return value
-
-
-def _debian_version(value: str) -> str:
-    """Debian policy 5.6.12."""
-    if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z.+:~-]*", value):
-        raise ValueError("a Debian version has letters, digits and . + : ~ -")
-    return value
-
-
 def _glibc(value: str) -> str:
     if not re.fullmatch(r"2\.[0-9]{1,3}", value):
         raise ValueError("a version of glibc is wanted, as in 2.28")
     return value
-
-
-# Of these alone every text is a regular expression. Most are a version, and compiling one takes 0.1 ms.
-_PLAIN = re.compile(r"[\w\s./:;,@=<>'\"-]*")
 
 
 def _url(value: str) -> str:
@@ -68,23 +53,10 @@ def _url(value: str) -> str:
     return value
 
 
-def _expression(value: str) -> str:
-    if _PLAIN.fullmatch(value):
-        return value
-    try:
-        re.compile(value, re.MULTILINE)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"no regular expression: {error}") from None
-    return value
-
-
 Sha256 = Annotated[str, AfterValidator(_sha256), Says("sha256", "^(sha256:)?[0-9A-Fa-f]{64}$")]
-DebianName = Annotated[str, AfterValidator(_debian_name), Says("Debian package", "^[a-z0-9][a-z0-9+.-]+$")]
-DebianVersion = Annotated[str, AfterValidator(_debian_version), Says("Debian version")]
 Glibc = Annotated[str, AfterValidator(_glibc), Says("version of glibc (`2.28`)", r"^2\.[0-9]{1,3}$")]
 Url = Annotated[str, AfterValidator(_url), Says("URL (https, http or file)", "^(https?://|file:/)")]
 OwnVariable = Annotated[Variable, AfterValidator(own_variable)]
-Regex = Annotated[str, AfterValidator(_expression), Says("regular expression (Python)")]
 
 
 class GitSource(Model):
@@ -254,27 +226,6 @@ class Check(Model):
     )
 
 
-class Smoke(Model):
-    """One start of a binary, natively or under qemu-user."""
-
-    run: tuple[Text, ...] = Field(min_length=1, description="Output name and arguments.")
-    env: FrozenMap[Variable, Text] = Field(default=NOTHING, description="The whole environment.")
-    stdin: Text = Field(default="", description="What it reads.")
-    exit: Count = Field(default=0, le=255, description="Exit code that is wanted.")
-    expect: Regex | None = Field(default=None, description="What to find in its output.")
-    timeout: Span = Field(default=30.0, gt=0, le=3600, description="Longest run.")
-    stop: Flag = Field(
-        default=False, description="A program that keeps running: end it as soon as `expect` was printed."
-    )
-    platforms: tuple[PlatformName, ...] | None = Field(default=None, description="Only there; left out: everywhere.")
-
-    @model_validator(mode="after")
-    def _stops(self) -> Smoke:
-        if self.stop and self.expect is None:
-            refuse([Fault(("stop",), "stop waits for the text of `expect`, which is missing", (("expect",),))])
-        return self
-
-
 class Recipe(Model):
     """One component."""
 
@@ -291,10 +242,11 @@ class Recipe(Model):
     build: Build = Field(description="How it is compiled.")
     verify: Check = Field(default_factory=Check, description="What the binaries must be.")
     smoke: tuple[Smoke, ...] = Field(default=(), description="What they must do.")
+    image: Image | None = Field(default=None, description="The image that is made of them; left out: none.")
     platforms: FrozenMap[PlatformName, Any] = Field(
         default=NOTHING,
         description="Platform: keys of this recipe that differ there, merged map by map. "
-        "Only build, verify and smoke can differ: the source tree is shared.",
+        "Only build, verify, smoke and image can differ: the source tree is shared.",
     )
 
     @model_validator(mode="after")

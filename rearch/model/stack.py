@@ -49,6 +49,13 @@ class GoSettings(Model):
     sumdb: Text = Field(default="", description="GOSUMDB; empty: the environment's, else Go's own.")
 
 
+class RegistrySettings(Model):
+    """How to reach one registry. Who logs in is in Docker's own config.json."""
+
+    plain_http: Flag | None = Field(default=None, description="HTTP instead of HTTPS; left out: for localhost alone.")
+    insecure: Flag = Field(default=False, description="Take any certificate.")
+
+
 class Settings(Model):
     """rearch.yaml: settings of the project. Every one can be set as REARCH_<NAME> too."""
 
@@ -64,6 +71,13 @@ class Settings(Model):
     step_timeout: Span = Field(default=7200.0, gt=0, description="Longest run of one command of a step.")
     debian_archives: tuple[Text, ...] = Field(
         default=(), description="More roots of Debian archives to look for locked files in, after the host's own."
+    )
+    builders: FrozenMap[PlatformName, Text] = Field(
+        default=NOTHING, description="Platform: Docker engine that builds for it (`ssh://pi4`); else the environment's."
+    )
+    registries: FrozenMap[Text, RegistrySettings] = Field(
+        default=NOTHING,
+        description="Host, with its port: how to talk to it. localhost is plain HTTP unless it says otherwise here.",
     )
     go: GoSettings = Field(default_factory=GoSettings, description="Go modules.")
     limits: Limits = Field(default_factory=Limits, description="Against archive and log bombs.")

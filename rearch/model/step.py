@@ -13,6 +13,11 @@ What each kind leaves in the `files/` folder of its result (paths below are rela
 | compile | `bin/<name>`: the binaries and links |
 | verify | nothing; facts only |
 | smoke | nothing; facts only |
+| base | an OCI layout with one image: `oci-layout`, `index.json`, `blobs/sha256/...` |
+| image | the same, base included; `Dockerfile`, as it was rendered, beside it in the record |
+| audit | nothing; facts only |
+| image-smoke | nothing; facts only |
+| index | an OCI layout with the index and all that it names |
 """
 
 from __future__ import annotations
@@ -20,11 +25,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
+from rearch.model.image import Accounts, Directory
 from rearch.model.key import outside_key
 from rearch.model.platform import Platform
-from rearch.model.recipe import Edit, Smoke
+from rearch.model.recipe import Edit
+from rearch.model.smoke import Smoke
 from rearch.model.source import DebianPackage, PinnedSource
 from rearch.model.stack import PatchFile
 
@@ -41,11 +48,29 @@ class StepKind(StrEnum):
     COMPILE = "compile"
     VERIFY = "verify"
     SMOKE = "smoke"
+    BASE = "base"
+    IMAGE = "image"
+    AUDIT = "audit"
+    IMAGE_SMOKE = "image-smoke"
+    INDEX = "index"
 
     @property
     def is_goal(self) -> bool:
         """Whether a build is asked for this result itself, and not only for what reads it."""
-        return self in (StepKind.COMPILE, StepKind.VERIFY, StepKind.SMOKE)
+        return self in _GOALS
+
+
+_GOALS = frozenset(
+    [
+        StepKind.COMPILE,
+        StepKind.VERIFY,
+        StepKind.SMOKE,
+        StepKind.IMAGE,
+        StepKind.AUDIT,
+        StepKind.IMAGE_SMOKE,
+        StepKind.INDEX,
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +206,109 @@ class SmokeInputs:
     emulator: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryOrigin:
+    """An image of a registry: `digest` is that of the manifest for the platform."""
+
+    reference: str = field(metadata=outside_key("the digest names its content"))
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskOrigin:
+    """An image on disk: `path` relative to the project, `ref` the name inside, `digest` of the file or the layout."""
+
+    path: str = field(metadata=outside_key("the digest names its content"))
+    kind: Literal["layout", "archive"]
+    ref: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebianOrigin:
+    """Debian packages and what their scripts would have done. `time` is what files that we make are dated."""
+
+    packages: tuple[DebianPackage, ...]
+    accounts: Accounts
+    links: Mapping[str, str]
+    directories: Mapping[str, Directory]
+    ca_certificates: bool
+    time: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseInputs:
+    """What an image starts from."""
+
+    platform: Platform
+    origin: RegistryOrigin | DiskOrigin | DebianOrigin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextFile:
+    """Something in the build context, under `place`.
+
+    `path` is relative to the `files/` folder of the step in role `role`, or, where that is None, to the project; then
+    `digest` is its tree digest. `mode` is octal digits, empty where the file's own is kept.
+    """
+
+    place: str
+    path: str
+    role: str | None
+    digest: str = ""
+    mode: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageInputs:
+    """One image for one platform. All texts are final.
+
+    `template` names the Dockerfile in messages. `stages` maps names that FROM can use to roles in `needs`; what is not
+    there is no image, but for scratch. `engine` is where the docker builder works, empty for the environment's.
+    """
+
+    platform: Platform
+    builder: str
+    dockerfile: str
+    template: str = field(metadata=outside_key("the text that it gave is in the key"))
+    engine: str = field(metadata=outside_key("where it is built, not what"))
+    args: Mapping[str, str]
+    stages: Mapping[str, str]
+    context: tuple[ContextFile, ...]
+    annotations: Mapping[str, str]
+    media_types: Literal["oci", "docker"]
+    compression: Literal["gzip", "zstd"]
+    source_date_epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditInputs:
+    """`allowed`: pattern of paths -> the reason why that file may be of another architecture."""
+
+    platform: Platform
+    allowed: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSmokeInputs:
+    """Commands in the image's own file tree. `emulator` as in SmokeInputs."""
+
+    platform: Platform
+    checks: tuple[Smoke, ...]
+    emulator: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexInputs:
+    """The index over the images of the roles `image <platform>`; `tag` is its name in the layout."""
+
+    repository: str
+    tag: str
+    platforms: tuple[Platform, ...]
+    annotations: Mapping[str, str]
+    media_types: Literal["oci", "docker"]
+
+
 Inputs = (
     ToolchainInputs
     | FetchInputs
@@ -191,6 +319,11 @@ Inputs = (
     | CompileInputs
     | VerifyInputs
     | SmokeInputs
+    | BaseInputs
+    | ImageInputs
+    | AuditInputs
+    | ImageSmokeInputs
+    | IndexInputs
 )
 
 

@@ -9,7 +9,7 @@ from rearch.errors import UsageError
 from rearch.model.base import FrozenDict
 from rearch.model.lock import SysrootName
 from rearch.model.platform import Platform
-from rearch.model.recipe import Smoke
+from rearch.model.smoke import Smoke
 from rearch.model.source import PinnedSource
 from rearch.model.stack import Component
 from rearch.model.step import (

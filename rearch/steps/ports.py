@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rearch.model.command import Command, Completed
 from rearch.model.platform import Platform
 from rearch.model.source import DebianPackage, PinnedSource
 from rearch.model.stack import Limits
-from rearch.model.step import Result, ToolchainInputs
+from rearch.model.step import Artifact, DebianOrigin, RegistryOrigin, Result, ToolchainInputs
+
+
+if TYPE_CHECKING:
+    from rearch.oci.order import BuiltImage, ImageOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +49,14 @@ class Workspace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a step found out: JSON values only. `note` is shown to people when it ends."""
+    """What a step found out: JSON values only. `note` is shown to people when it ends.
+
+    `artifacts` are given by a step that has hashed its files already; else whoever records the result hashes them.
+    """
 
     facts: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
+    artifacts: tuple[Artifact, ...] | None = None
 
 
 class SourceFetcher(Protocol):
@@ -74,6 +82,31 @@ class PackageFetcher(Protocol):
     def unpack(self, packages: tuple[DebianPackage, ...], into: Path, work: Workspace) -> None: ...
 
 
+class ImagePuller(Protocol):
+    """Fetches one image, by digest, from a registry."""
+
+    def pull(self, origin: RegistryOrigin, platform: Platform, layout: Path, work: Workspace) -> None:
+        """Leave manifest, config and layers in `layout/blobs/sha256/`, every digest checked, and write nothing else.
+
+        Errors: TemporaryError when the registry does not answer (or --offline and not cached), VerificationError
+        when what comes is not what was pinned, UsageError when it wants a login that is not there.
+        """
+
+
+class RootFsBuilder(Protocol):
+    """Debian packages -> a file tree, without running anything of theirs."""
+
+    def unpack(self, origin: DebianOrigin, platform: Platform, tree: Path, work: Workspace) -> Mapping[str, str]:
+        """Unpack the packages into `tree`, as dpkg would lay them out. Returns owner and mode of what is not
+        0:0: path -> `uid:gid:mode` in octal digits, since nobody but root can set them on disk."""
+
+
+class ImageBuilder(Protocol):
+    """Runs a Dockerfile. One contract suite (tests/contract/test_builders.py) for all."""
+
+    def build(self, order: ImageOrder, work: Workspace) -> BuiltImage: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emulator:
     """A program that runs binaries of another platform: `argv` comes before the binary's own."""
@@ -91,3 +124,6 @@ class Ports:
     tools: ToolFetcher
     packages: PackageFetcher
     emulator: Callable[[Platform], Emulator | None]
+    images: ImagePuller
+    root_fs: RootFsBuilder
+    builder: Callable[[str, str], ImageBuilder]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from rearch.model.command import Completed
-from rearch.model.recipe import Smoke
+from rearch.model.smoke import Smoke
 from rearch.model.step import SmokeInputs
 from rearch.steps.ports import Emulator, Outcome, Workspace
 from rearch.steps.smoke_errors import EmulatorCrashed, EmulatorGone, Failure, SmokeFailed

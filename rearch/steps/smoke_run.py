@@ -10,7 +10,7 @@ from pathlib import Path
 from rearch.formats.elf import ElfFacts, read_elf
 from rearch.model.command import Command, Completed
 from rearch.model.platform import Platform
-from rearch.model.recipe import Smoke
+from rearch.model.smoke import Smoke
 from rearch.steps.ports import Emulator
 
 TRIES = 3

@@ -13,7 +13,7 @@ import pytest
 from rearch.formats.elf import describe, match_platform, read_elf
 from rearch.host.emulators import Emulators, kernel_starts
 from rearch.model.platform import PLATFORMS, Platform, parse_platform
-from rearch.model.recipe import Smoke
+from rearch.model.smoke import Smoke
 from rearch.model.step import SmokeInputs, StepKind, VerifyInputs
 from rearch.steps.ports import Outcome
 from rearch.steps.smoke import run_smoke

@@ -12,7 +12,7 @@ import pytest
 from rearch.errors import ExitCode
 from rearch.model.command import Command, Completed
 from rearch.model.platform import parse_platform
-from rearch.model.recipe import Smoke
+from rearch.model.smoke import Smoke
 from rearch.model.step import SmokeInputs, StepKind
 from rearch.steps.ports import Emulator, Workspace
 from rearch.steps.smoke import run_smoke

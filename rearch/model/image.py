@@ -1,0 +1,261 @@
+"""The `image:` part of a recipe: what the image starts from, what goes into it, and what it must be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+
+from rearch.model.base import (
+    NOTHING,
+    Fault,
+    FileName,
+    Flag,
+    FrozenMap,
+    FullText,
+    Model,
+    Name,
+    RelativePath,
+    Says,
+    Span,
+    Text,
+    Variable,
+    refuse,
+)
+from rearch.model.debian_names import DebianName
+from rearch.model.smoke import Smoke
+
+
+def _repository(value: str) -> str:
+    """OCI distribution specification 1.1, "Pulling manifests": <name>."""
+    part = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+    if not re.fullmatch(rf"{part}(?:/{part})*", value) or len(value) > 200:
+        raise ValueError("a repository has lower-case letters and digits, single . _ - between them, parts split by /")
+    return value
+
+
+def _absolute(value: str) -> str:
+    parts = value.split("/")
+    if not value.startswith("/") or ".." in parts or "\0" in value or "\n" in value:
+        raise ValueError("an absolute path without '..' is wanted")
+    return value
+
+
+def _mode(value: str) -> str:
+    if not re.fullmatch(r"0?[0-7]{3,4}", value):
+        raise ValueError("a mode has three or four octal digits, as in 0755")
+    return value.zfill(4)
+
+
+def _owner(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9_][a-z0-9_-]*(?::[a-z0-9_][a-z0-9_-]*)?", value):
+        raise ValueError("an owner is written user:group, by name or number")
+    return value
+
+
+def _identifier(value: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,10}", value) or int(value) > 2**32 - 2:
+        raise ValueError("a number from 0 to 4294967294 is wanted")
+    return value
+
+
+def _account(value: str) -> str:
+    """As Debian's adduser takes them (NAME_REGEX)."""
+    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", value):
+        raise ValueError("an account's name has lower-case letters, digits and _ -, and starts with no digit")
+    return value
+
+
+def _suite(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9.-]*", value):
+        raise ValueError("a suite is a release's code name, as in bookworm")
+    return value
+
+
+Repository = Annotated[str, AfterValidator(_repository), Says("name of an image, without registry and tag")]
+AbsolutePath = Annotated[str, AfterValidator(_absolute), Says("absolute path", "^/")]
+Mode = Annotated[str, AfterValidator(_mode), Says("mode (`0755`)", "^0?[0-7]{3,4}$")]
+Owner = Annotated[str, AfterValidator(_owner), Says("owner (`user:group`)")]
+Identifier = Annotated[str, AfterValidator(_identifier), Says("number of a user or group", "^[0-9]{1,10}$")]
+AccountName = Annotated[str, AfterValidator(_account), Says("account", "^[a-z_][a-z0-9_-]{0,31}$")]
+Suite = Annotated[str, AfterValidator(_suite), Says("Debian suite (`bookworm`)", "^[a-z][a-z0-9.-]*$")]
+
+
+class RegistryBase(Model):
+    """An image of a registry; its tag is resolved once, into rearch.lock."""
+
+    registry: FullText = Field(description="Reference, as in docker.io/library/debian:bookworm-slim or name@sha256:...")
+
+
+class LayoutBase(Model):
+    """An OCI layout on disk."""
+
+    layout: RelativePath = Field(description="Its folder, relative to the project.")
+    ref: Text = Field(default="", description="Name inside the layout; empty: the only one.")
+
+
+class ArchiveBase(Model):
+    """A docker archive (docker save), or an OCI layout in a tar file, on disk."""
+
+    archive: RelativePath = Field(description="The file, relative to the project.")
+    ref: Text = Field(default="", description="Name inside the archive; empty: the only one.")
+
+
+class User(Model):
+    """A line of /etc/passwd, and its group."""
+
+    uid: Identifier = Field(description="Number of the user.")
+    gid: Identifier | None = Field(default=None, description="Number of its group; left out: as uid.")
+    group: AccountName | None = Field(default=None, description="Name of its group; left out: as the user.")
+    home: AbsolutePath = Field(default="/nonexistent", description="Home folder.")
+    shell: AbsolutePath = Field(default="/usr/sbin/nologin", description="Shell.")
+
+
+class Accounts(Model):
+    """What adduser would have written, beside root, nobody and Debian's fixed accounts."""
+
+    users: FrozenMap[AccountName, User] = Field(default=NOTHING, description="Name: user.")
+    groups: FrozenMap[AccountName, Identifier] = Field(default=NOTHING, description="Name: number of a further group.")
+    members: FrozenMap[AccountName, tuple[AccountName, ...]] = Field(
+        default=NOTHING,
+        description="Group: users in it.",
+    )
+
+
+class Directory(Model):
+    """A folder that a maintainer script or a service manager would have made."""
+
+    mode: Mode = Field(default="0755", description="Its mode.")
+    owner: Owner = Field(default="root:root", description="Its owner, by name or number.")
+
+
+class DebianBase(Model):
+    """Debian packages, unpacked for the platform without running any of their code."""
+
+    debian: Suite = Field(description="Release to take them from.")
+    packages: tuple[DebianName, ...] = Field(min_length=1, description="Packages; apt adds what they depend on.")
+    accounts: Accounts = Field(default_factory=Accounts, description="Users and groups.")
+    links: FrozenMap[AbsolutePath, Text] = Field(
+        default=NOTHING, description="Link: target, as update-alternatives would have set them."
+    )
+    directories: FrozenMap[AbsolutePath, Directory] = Field(
+        default=NOTHING,
+        description="Path: folder to make.",
+    )
+    ca_certificates: Flag = Field(
+        default=False, description="Write /etc/ssl/certs/ca-certificates.crt (wants the package ca-certificates)."
+    )
+
+
+_BASES = (("registry", "registry"), ("layout", "layout"), ("archive", "archive"), ("debian", "debian"))
+
+
+def _base_kind(value: Any) -> str | None:
+    for tag, key in _BASES:
+        if (isinstance(value, Mapping) and key in value) or hasattr(value, key):
+            return tag
+    return None
+
+
+Base = Annotated[
+    Annotated[RegistryBase, Tag("registry")]
+    | Annotated[LayoutBase, Tag("layout")]
+    | Annotated[ArchiveBase, Tag("archive")]
+    | Annotated[DebianBase, Tag("debian")],
+    Discriminator(
+        _base_kind,
+        custom_error_type="base_kind",
+        custom_error_message="a base has one of the keys registry, layout, archive, debian; left out, it is scratch",
+    ),
+]
+
+
+class ImageFile(Model):
+    """One thing to copy into the image. Exactly one of `binary`, `source`, `file` says what."""
+
+    binary: FileName | None = Field(default=None, description="A binary or link of this recipe, or of `component`.")
+    component: Name | None = Field(default=None, description="Another recipe of the stack, whose binary it is.")
+    source: RelativePath | None = Field(default=None, description="A file or folder of the patched source.")
+    file: RelativePath | None = Field(default=None, description="A file or folder below the stack's files/.")
+    to: AbsolutePath = Field(description="Where to; with a final slash: the folder to put it into.")
+    mode: Mode | None = Field(default=None, description="Mode; left out: 0755 of binaries, else as it is.")
+    owner: Owner = Field(default="0:0", description="Owner.")
+
+    @model_validator(mode="after")
+    def _one(self) -> ImageFile:
+        given = [name for name in ("binary", "source", "file") if getattr(self, name) is not None]
+        if len(given) != 1:
+            refuse([Fault((), "one of binary, source, file is wanted" + (f", not {given}" if given else ""))])
+        if self.component is not None and self.binary is None:
+            refuse([Fault(("component",), "component goes with binary alone")])
+        return self
+
+
+class Healthcheck(Model):
+    """HEALTHCHECK of the image (Docker's; OCI's config has no such field, but engines read it)."""
+
+    test: tuple[Text, ...] = Field(min_length=1, description="Command, without a shell.")
+    interval: Span = Field(default=30.0, gt=0, description="Between two checks.")
+    timeout: Span = Field(default=30.0, gt=0, description="Longest check.")
+    start_period: Span = Field(default=0.0, description="Failures do not count so long.")
+    retries: Annotated[int, Field(ge=1, le=1000)] = Field(default=3, description="Failures until it is unhealthy.")
+
+
+class Allowed(Model):
+    """Files that the audit lets pass, with the reason."""
+
+    path: AbsolutePath = Field(description="Path in the image; `*` within a name and `**` over folders match several.")
+    reason: FullText = Field(description="Why that is right.")
+
+
+class Image(Model):
+    """The image that a component becomes: one for each platform, joined in an index."""
+
+    repository: Repository = Field(description="Its name; where it is published says what stands before.")
+    tag: FullText = Field(default="${{ version }}", description="Name of the index in output/images.")
+    builder: Literal["embedded", "docker", "buildah"] = Field(
+        default="embedded", description="embedded needs no daemon, no root and no emulation, but cannot RUN."
+    )
+    template: FileName = Field(
+        default="scratch-binary", description="templates/<template>.Dockerfile.j2 of the project, else of rearch."
+    )
+    values: FrozenMap[Variable, Text] = Field(default=NOTHING, description="Texts for the template: `values.NAME`.")
+    args: FrozenMap[Variable, Text] = Field(default=NOTHING, description="Build arguments, for ARG.")
+    base: Base | None = Field(default=None, description="What it starts from; left out: nothing (scratch).")
+    stages: FrozenMap[Name, Base] = Field(
+        default=NOTHING,
+        description="Further images that FROM and COPY --from can name.",
+    )
+    files: tuple[ImageFile, ...] = Field(default=(), description="What is copied into it, each in a layer of its own.")
+    entrypoint: tuple[Text, ...] | None = Field(default=None, description="ENTRYPOINT, without a shell.")
+    cmd: tuple[Text, ...] | None = Field(default=None, description="CMD, without a shell.")
+    env: FrozenMap[Variable, Text] = Field(default=NOTHING, description="Environment.")
+    user: Text = Field(default="", description="USER; empty: the base's.")
+    workdir: AbsolutePath | None = Field(default=None, description="WORKDIR.")
+    ports: tuple[Text, ...] = Field(default=(), description="EXPOSE, as in 80 or 53/udp.")
+    volumes: tuple[AbsolutePath, ...] = Field(default=(), description="VOLUME.")
+    stop_signal: Text = Field(default="", description="STOPSIGNAL.")
+    healthcheck: Healthcheck | None = Field(default=None, description="HEALTHCHECK.")
+    labels: FrozenMap[FullText, Text] = Field(
+        default=NOTHING, description="Labels, beside org.opencontainers.image.*, which rearch writes."
+    )
+    annotations: FrozenMap[FullText, Text] = Field(
+        default=NOTHING, description="Annotations of index and manifests, beside org.opencontainers.image.*."
+    )
+    media_types: Literal["oci", "docker"] = Field(default="oci", description="Docker's types carry no annotations.")
+    compression: Literal["gzip", "zstd"] = Field(default="gzip", description="Of the layers; Docker's types: gzip.")
+    audit: tuple[Allowed, ...] = Field(default=(), description="What the audit lets pass.")
+    smoke: tuple[Smoke, ...] = Field(default=(), description="Commands started in the image's own file tree.")
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Image:
+        faults = []
+        if self.media_types == "docker" and self.compression == "zstd":
+            faults.append(Fault(("compression",), "Docker's media types know gzip alone", needs=(("media_types",),)))
+        for name in self.stages:
+            if name in ("base", "scratch"):
+                faults.append(Fault(("stages", name), f"{name} is taken: it names image.base or nothing"))
+        refuse(faults)
+        return self
