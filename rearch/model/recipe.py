@@ -22,7 +22,6 @@ from rearch.model.base import (
     PlatformName,
     RelativePath,
     Says,
-    Span,
     Text,
     Variable,
     Versions,

@@ -13,7 +13,6 @@ from rearch.model.source import DebianPackage, PinnedSource
 from rearch.model.stack import Limits
 from rearch.model.step import Artifact, DebianOrigin, RegistryOrigin, Result, ToolchainInputs
 
-
 if TYPE_CHECKING:
     from rearch.oci.order import BuiltImage, ImageOrder
 
