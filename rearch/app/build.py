@@ -11,6 +11,7 @@ from rearch.app.request import Request
 from rearch.app.wiring import Adapters
 from rearch.engine.collect import Output, built
 from rearch.engine.executor import Executor, Policy, Summary
+from rearch.engine.images import BuiltIndex, built_indexes, place_of
 from rearch.engine.index import Built
 from rearch.engine.state import ProjectState
 from rearch.engine.store import Lease, Store
@@ -28,9 +29,8 @@ NOT_RUN = "not run"
 class SmokeNotRun(StepError):
     """--require-smoke, and a smoke check could not be run on this host."""
 
-    def __init__(self, results: tuple[Built, ...]) -> None:
-        self.results = results
-        names = [f"{result.compiled.step.id.subject} {result.compiled.step.id.platform}" for result in results]
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
         super().__init__(
             "smoke checks were not run, and --require-smoke wants them",
             names,
@@ -42,13 +42,16 @@ class SmokeNotRun(StepError):
 class BuildResult:
     """What a build left. `failed` are steps, `errors` what else is wrong; `written` the files of output/ that are new.
 
+    `answers` is what goes to stdout: folders with binaries, then `layout:tag@digest` of each index.
     `watched` are the files and folders, `records` the results, on which "nothing to do" rests.
     """
 
     plan: Plan
     results: tuple[Built, ...]
+    indexes: tuple[BuiltIndex, ...]
     written: tuple[Path, ...]
     folders: tuple[Path, ...]
+    answers: tuple[str, ...]
     failed: tuple[Failed, ...]
     errors: tuple[RearchError, ...]
     watched: tuple[Path, ...]
@@ -58,7 +61,7 @@ class BuildResult:
     def is_settled(self) -> bool:
         """Whether the next build has nothing to do, and nothing to warn of."""
         complete = not self.errors and not self.failed and not self.plan.to_run
-        return complete and all(result.smoke != NOT_RUN for result in self.results)
+        return complete and not not_run(self.results, self.indexes)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -89,21 +92,31 @@ def build(request: Request, report: Reporter) -> BuildResult:
                 plan = make_plan(prepared.steps, state, fresh=_fresh(request, prepared))
             lease.declare(planned.key for planned in plan.steps)
         report(Planned(plan=plan))
+        output.show_dockerfiles(plan)
         summary = _execute(plan, lease, request, adapters, report)
-        results = built(plan, adapters.store)
+        results, indexes = built(plan, adapters.store), built_indexes(plan, adapters.store)
         with output.held():
-            written = output.collect(results)
-            output.write_index(results)
+            written = (*output.collect(results), *output.collect_images(indexes))
+            output.write_index(results, indexes)
             state.remember(plan)
     folders = tuple(output.place(result.compiled.step.id) for result in results)
+    layouts = tuple(place_of(output.root, index.repository) for index in indexes)
     return BuildResult(
         plan=plan,
         results=results,
+        indexes=indexes,
         written=written,
         folders=folders,
+        answers=(
+            *map(str, folders),
+            *(
+                f"{layout}:{index.result.facts['tag']}@{index.digest}"
+                for layout, index in zip(layouts, indexes, strict=True)
+            ),
+        ),
         failed=summary.failed,
-        errors=(*prepared.errors, *_errors(results, request)),
-        watched=_watched(request, project, prepared, (*folders, output.root / "build.json")),
+        errors=(*prepared.errors, *_errors(results, indexes, request)),
+        watched=_watched(request, project, prepared, (*folders, *layouts, output.root / "build.json")),
         records=tuple(adapters.store.folder(planned.key) / "result.json" for planned in plan.steps),
     )
 
@@ -123,7 +136,9 @@ def _drop_damaged(plan: Plan, store: Store, output: Output, report: Reporter) ->
 def _watched(request: Request, project: Project, prepared: Prepared, outputs: tuple[Path, ...]) -> tuple[Path, ...]:
     """Everything whose change can change the plan or the output."""
     root = request.project
-    named = (LOCK, "rearch.yaml", "recipes", "toolchains", *project.files, *prepared.facts.local_digests)
+    facts = prepared.facts
+    read = (*project.files, *facts.local_digests, *facts.disk_bases)
+    named = (LOCK, "rearch.yaml", "recipes", "toolchains", "templates", *read)
     return (*(root / name for name in dict.fromkeys(named)), *outputs)
 
 
@@ -133,7 +148,7 @@ def _state(adapters: Adapters) -> ProjectState:
 
 def _fresh(request: Request, prepared: Prepared) -> tuple[StepId, ...]:
     """With --fresh everything is made again, but for what is fetched: that is checked by hash anyway."""
-    kept = (StepKind.TOOLCHAIN, StepKind.FETCH, StepKind.SYSROOT)
+    kept = (StepKind.TOOLCHAIN, StepKind.FETCH, StepKind.SYSROOT, StepKind.BASE)
     return tuple(step.id for step in prepared.steps if step.id.kind not in kept) if request.fresh else ()
 
 
@@ -154,16 +169,24 @@ def _execute(plan: Plan, lease: Lease, request: Request, adapters: Adapters, rep
     return Executor(Worker(adapters.store, lease, around), report, policy, adapters.processes.stop).run(plan)
 
 
-def _errors(results: tuple[Built, ...], request: Request) -> tuple[RearchError, ...]:
-    missing = tuple(result for result in results if result.smoke == NOT_RUN)
+def not_run(results: tuple[Built, ...], indexes: tuple[BuiltIndex, ...]) -> tuple[str, ...]:
+    """The smoke checks that this host could not run: `smoke rancher/agent linux/arm64`."""
+    binaries = [result.compiled.step.id for result in results if result.smoke == NOT_RUN]
+    images = [
+        f"image-smoke {index.step.step.id.subject} {platform}"
+        for index in indexes
+        for platform in index.starts
+        if index.started(platform) == NOT_RUN
+    ]
+    return (*(f"smoke {step.subject} {step.platform}" for step in binaries), *images)
+
+
+def _errors(results: tuple[Built, ...], indexes: tuple[BuiltIndex, ...], request: Request) -> tuple[RearchError, ...]:
+    missing = not_run(results, indexes)
     return (SmokeNotRun(missing),) if request.require_smoke and missing else ()
 
 
-def warn_not_run(results: tuple[Built, ...], report: Reporter) -> None:
-    """Say loudly which binaries nobody has started."""
-    for result in results:
-        if result.smoke == NOT_RUN:
-            step = result.compiled.step.id
-            report(
-                Said(text=f"smoke {step.subject} {step.platform}: not run, no emulator on this host", level="warning")
-            )
+def warn_not_run(result: BuildResult, report: Reporter) -> None:
+    """Say loudly what nobody has started."""
+    for name in not_run(result.results, result.indexes):
+        report(Said(text=f"{name}: not run, this host cannot start it", level="warning"))

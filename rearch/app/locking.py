@@ -9,7 +9,19 @@ from typing import assert_never
 
 from rearch.app.wiring import Adapters
 from rearch.errors import RearchError, worst
-from rearch.model.lock import DebianName, Entry, GitName, Identity, Lock, Name, NotLocked, Sysroot, SysrootName
+from rearch.model.lock import (
+    BaseName,
+    DebianName,
+    Entry,
+    GitName,
+    Identity,
+    Lock,
+    Name,
+    NotLocked,
+    PackagesName,
+    Sysroot,
+    SysrootName,
+)
 from rearch.model.source import PinnedGit
 from rearch.planning.names import Wanted
 
@@ -111,4 +123,8 @@ def _resolve(name: Name, adapters: Adapters) -> Identity:
             return adapters.debian.resolve(source, None)
         case SysrootName(platform, packages):
             return Sysroot(packages=adapters.debian.resolve_sysroot(packages, platform))
+        case BaseName(reference):
+            return adapters.registries.resolve_base(reference)
+        case PackagesName(suite, platform, packages):
+            return adapters.debian.resolve_root_fs(suite, packages, platform)
     assert_never(name)

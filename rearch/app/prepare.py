@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from rearch.app.locking import Resolved, complete
 from rearch.app.request import Request
@@ -14,14 +15,18 @@ from rearch.config.project import load_project
 from rearch.engine.lockfile import read_lock, write_lock
 from rearch.engine.stamp import environment_cache
 from rearch.errors import RearchError, UsageError
+from rearch.formats.tree import path_digest
+from rearch.model.image import ArchiveBase, Image, LayoutBase
 from rearch.model.lock import Lock
 from rearch.model.platform import Platform
 from rearch.model.recipe import LocalSource
 from rearch.model.stack import Component, Project
 from rearch.model.step import Step, ToolchainInputs
+from rearch.planning.base_steps import disk_path
 from rearch.planning.facts import Facts
 from rearch.planning.graph import steps_of
-from rearch.planning.names import component_names, wanted_names
+from rearch.planning.images import project_file
+from rearch.planning.names import component_names, image_bases, wanted_names
 from rearch.report import Reporter, Said
 
 LOCK = "rearch.lock"
@@ -108,7 +113,31 @@ def _facts(
         fixes=adapters.fixes(components),
         go=adapters.go_settings(project.settings),
         epoch=source_date_epoch(request.environment),
+        render=adapters.render,
+        disk_bases=_disk_bases(request.project, components),
+        engines=project.settings.builders,
     )
+
+
+def _images(components: Iterable[Component]) -> Iterator[tuple[Component, Image]]:
+    """Every image that is to be made."""
+    for component in components:
+        for recipe in component.recipes.values() if component.asked else ():
+            if recipe.image is not None:
+                yield component, recipe.image
+
+
+def _disk_bases(root: Path, components: Iterable[Component]) -> Mapping[str, str]:
+    """Digests of the images on disk that images start from."""
+    bases = [base for _, image in _images(components) for base in image_bases(image)]
+    found: dict[str, str] = {}
+    for base in bases:
+        if isinstance(base, LayoutBase | ArchiveBase):
+            from rearch.oci.disk_image import disk_digest
+
+            path = disk_path(base)
+            found[path] = disk_digest(root / path, "layout" if isinstance(base, LayoutBase) else "archive")
+    return found
 
 
 def source_date_epoch(environment: Mapping[str, str]) -> int | None:
@@ -127,7 +156,14 @@ def _local_digests(components: Iterable[Component], adapters: Adapters) -> Mappi
         for component in components
         if isinstance(component.recipe.source, LocalSource)
     }
-    return {folder: adapters.local_digest(folder) for folder in sorted(folders)}
+    files = {
+        project_file(component, file)
+        for component, image in _images(components)
+        for file in image.files
+        if file.file is not None
+    }
+    found = {folder: adapters.local_digest(folder) for folder in sorted(folders)}
+    return found | {file: path_digest(adapters.project / file) for file in sorted(files)}
 
 
 def _toolchains(project: Project, adapters: Adapters) -> Mapping[str, ToolchainInputs]:

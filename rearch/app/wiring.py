@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from rearch.app.request import Request
 from rearch.engine.stamp import environment_cache
@@ -154,7 +154,39 @@ class Adapters:
             ),
             packages=DebianPackages(self.apt),
             emulator=self._emulator,
+            images=_Later(lambda: self.registries),
+            root_fs=DebianRootFs(self.apt),
+            builder=self.builder,
         )
+
+    def builder(self, name: str, engine: str) -> ImageBuilder:
+        """The image builder of that name; `engine` is where the docker builder works."""
+        if name == "buildah":
+            from rearch.host.buildah import BuildahBuilder
+
+            return BuildahBuilder(self.environment)
+        from rearch.host.docker.builder import DockerBuilder
+
+        return DockerBuilder(engine, self.environment)
+
+    @cached_property
+    def registries(self) -> Registries:
+        from rearch.registry.bases import Registries
+
+        return Registries(
+            self.cache,
+            self.environment,
+            self.settings,
+            run=self.processes.run,
+        )
+
+    def render(self, template: str, values: Mapping[str, Any]) -> Rendered:
+        """A Dockerfile from a template."""
+        from rearch.config.templates import render_template
+        from rearch.planning.facts import Rendered
+
+        found = render_template(self.project, template, values)
+        return Rendered(path=found.path, text=found.text)
 
     def _emulator(self, platform: Platform) -> Emulator | None:
         return None if self.emulators.native(platform) else self.emulators.find(platform)

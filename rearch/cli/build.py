@@ -160,11 +160,11 @@ def _build(request: Request, stamp: Stamp, *, progress: str, verbose: bool) -> i
         _show_errors((), (error,), progress)
         return int(error.exit_code)
     if result.is_settled:
-        answers = map(str, result.folders)
-        stamp.leave(watched=result.watched, results=result.records, answer=(plan_line(result.plan), *answers))
-    warn_not_run(result.results, report)
-    for folder in result.folders:
-        answer(str(folder))
+        said = (plan_line(result.plan), *result.answers)
+        stamp.leave(watched=result.watched, results=result.records, answer=said)
+    warn_not_run(result, report)
+    for line in result.answers:
+        answer(line)
     _show_errors(result.failed, result.errors, progress)
     return int(result.exit_code)
 

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from rearch.config import series
 from rearch.config.files import ProjectFiles
+from rearch.config.images import check_images, check_repositories, taken_from
 from rearch.config.problems import ConfigProblems, shown, suggestion
 from rearch.config.recipes import ReadRecipe, read_recipe
 from rearch.config.settings import read_settings
@@ -40,8 +41,12 @@ def load_project(
     read = _stacks(files, stacks if stacks is not None else settings.stacks if settings else None)
     wanted = _select(files, read, only)
     recipes = {stack.name: _recipes(files, stack, wanted) for stack in read}
-    toolchains = read_toolchains(files, [recipe for found in recipes.values() for recipe in found])
-    built = [_stack(files, stack, recipes[stack.name], platforms) for stack in read]
+    everything = [recipe for found in recipes.values() for recipe in found]
+    toolchains = read_toolchains(files, everything)
+    for stack in read:
+        check_images(files, stack, recipes[stack.name])
+    check_repositories(files, everything)
+    built = [_stack(files, stack, recipes[stack.name], platforms, wanted) for stack in read]
     if files.problems or settings is None:
         raise ConfigProblems(files.problems)
     files.memory.save()
@@ -92,27 +97,38 @@ def _select(files: ProjectFiles, stacks: Iterable[ReadStack], only: Sequence[str
 
 
 def _recipes(files: ProjectFiles, stack: ReadStack, wanted: frozenset[str] | None) -> list[ReadRecipe]:
+    """Those that were asked for, and those whose binaries their images take."""
     series.check_folders(files, stack.folder, stack.recipes)
-    found = [
-        read_recipe(files, stack=stack.name, name=name, file=stack.file(name), defaults=stack.defaults)
-        for name in stack.recipes
-        if wanted is None or f"{stack.name}/{name}" in wanted
-    ]
-    return [recipe for recipe in found if recipe]
+    names = [name for name in stack.recipes if wanted is None or f"{stack.name}/{name}" in wanted]
+    found: dict[str, ReadRecipe | None] = {}
+    while names:
+        name = names.pop()
+        recipe = read_recipe(files, stack=stack.name, name=name, file=stack.file(name), defaults=stack.defaults)
+        found[name] = recipe
+        names += [one for one in (taken_from(recipe) if recipe else ()) if one in stack.recipes and one not in found]
+    return [recipe for name in stack.recipes if (recipe := found.get(name)) is not None]
 
 
 def _stack(
-    files: ProjectFiles, stack: ReadStack, recipes: Iterable[ReadRecipe], platforms: tuple[Platform, ...] | None
+    files: ProjectFiles,
+    stack: ReadStack,
+    recipes: Iterable[ReadRecipe],
+    platforms: tuple[Platform, ...] | None,
+    wanted: frozenset[str] | None,
 ) -> Stack:
     chosen = platforms if platforms is not None else stack.platforms
-    components = [_component(files, stack, recipe, chosen) for recipe in recipes]
+    components = [_component(files, stack, recipe, chosen, wanted) for recipe in recipes]
     summary = stack.checked.summary if stack.checked else ""
     good = tuple(component for component in components if component)
     return Stack(name=stack.name, summary=summary, platforms=chosen, components=good)
 
 
 def _component(
-    files: ProjectFiles, stack: ReadStack, recipe: ReadRecipe, platforms: tuple[Platform, ...]
+    files: ProjectFiles,
+    stack: ReadStack,
+    recipe: ReadRecipe,
+    platforms: tuple[Platform, ...],
+    wanted: frozenset[str] | None,
 ) -> Component | None:
     """None when a recipe is wrong: what lies beside it is looked at all the same."""
     _check_local(files, stack, recipe)
@@ -127,6 +143,7 @@ def _component(
         folder=PurePosixPath(stack.folder),
         recipes=FrozenDict(chosen),
         patches=patches,
+        asked=wanted is None or f"{stack.name}/{recipe.name}" in wanted,
     )
 
 

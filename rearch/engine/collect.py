@@ -1,26 +1,28 @@
 """Results of a build -> output/: hard links into the store (copies across file systems), and build.json.
 
 output/bin/<platform>/<component>/<name>
+output/images/<repository>/             an OCI layout
+output/dockerfiles/<platform>/<component>.Dockerfile
 output/build.json
 """
 
 from __future__ import annotations
 
 import fcntl
-import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from rearch.engine.durable import write_whole
+from rearch.engine.images import BuiltIndex, put_layout
 from rearch.engine.index import Built, index_bytes, read_index
+from rearch.engine.links import put, remove_others
 from rearch.engine.records import digests
 from rearch.engine.refused import make_folder
 from rearch.engine.store import Store
 from rearch.formats.tree import remove_tree
 from rearch.model.plan import Plan, PlannedStep
-from rearch.model.step import Artifact, StepId, StepKind
+from rearch.model.step import ImageInputs, StepId, StepKind
 
 TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# This folder holds results of rearch and can be deleted.\n"
 
@@ -83,10 +85,26 @@ class Output:
             written += self._collect(result)
         return tuple(written)
 
-    def write_index(self, results: Iterable[Built]) -> None:
-        """Bring build.json up to date with these results; what it says of other binaries that are there stays."""
+    def collect_images(self, indexes: Iterable[BuiltIndex]) -> tuple[Path, ...]:
+        """Put the layouts in place. Returns the files that were written."""
+        return tuple(path for index in indexes for path in put_layout(index, self.root, self._store))
+
+    def show_dockerfiles(self, plan: Plan) -> None:
+        """Leave the rendered Dockerfiles, for people: dockerfiles/<platform>/<component>.Dockerfile."""
+        for planned in plan.steps:
+            inputs = planned.step.inputs
+            if isinstance(inputs, ImageInputs):
+                name = f"{planned.step.id.subject.rpartition('/')[2]}.Dockerfile"
+                path = self.root / "dockerfiles" / str(inputs.platform) / name
+                data = inputs.dockerfile.encode()
+                if not path.is_file() or path.read_bytes() != data:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    write_whole(path, data)
+
+    def write_index(self, results: Iterable[Built], indexes: Iterable[BuiltIndex] = ()) -> None:
+        """Bring build.json up to date with these results; what it says of other results that are there stays."""
         path = self.root / "build.json"
-        data = index_bytes(self.root, results, read_index(path))
+        data = index_bytes(self.root, results, indexes, read_index(path))
         if not path.exists() or path.read_bytes() != data:
             write_whole(path, data)
 
@@ -100,48 +118,5 @@ class Output:
         files = self._store.files(result.compiled.key)
         wanted = {artifact.path.removeprefix("bin/"): artifact for artifact in result.binaries.artifacts}
         folder.mkdir(parents=True, exist_ok=True)
-        for stranger in folder.iterdir():
-            if stranger.name not in wanted:
-                remove_tree(stranger)
-        return [
-            folder / name for name, artifact in wanted.items() if _put(files / artifact.path, folder / name, artifact)
-        ]
-
-
-def _put(source: Path, target: Path, artifact: Artifact) -> bool:
-    """Link (or copy) one file under its final name; False when it is there."""
-    if artifact.target is not None:
-        if target.is_symlink() and os.readlink(target) == artifact.target:  # noqa: PTH115 - the text, unresolved
-            return False
-        remove_tree(target)
-        target.symlink_to(artifact.target)
-        return True
-    if _same(source, target):
-        return False
-    beside = target.with_name(f".{target.name}.new")
-    try:
-        _link(source, beside)
-        if target.is_dir() and not target.is_symlink():
-            remove_tree(target)  # a rename replaces files alone
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
-    return True
-
-
-def _link(source: Path, beside: Path) -> None:
-    remove_tree(beside)  # what a killed run left
-    try:
-        os.link(source, beside)
-    except OSError:  # another file system, or one without hard links
-        shutil.copy2(source, beside)
-
-
-def _same(source: Path, target: Path) -> bool:
-    try:
-        there, ours = target.stat(follow_symlinks=False), source.stat()
-    except FileNotFoundError:
-        return False
-    if (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino):
-        return True
-    return (there.st_size, there.st_mtime_ns, there.st_mode) == (ours.st_size, ours.st_mtime_ns, ours.st_mode)
+        remove_others(folder, wanted)
+        return [folder / name for name, item in wanted.items() if put(files / item.path, folder / name, item)]

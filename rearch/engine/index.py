@@ -1,4 +1,4 @@
-"""build.json: what lies in output/bin, from which inputs it was made, and what it turned out to be."""
+"""build.json: what lies in output/bin and output/images, what it was made from, and what it turned out to be."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rearch import __version__
+from rearch.engine.images import BuiltIndex, index_entry
 from rearch.model.plan import PlannedStep
 from rearch.model.step import Artifact, Result
 
@@ -26,27 +27,54 @@ class Built:
     smoke: str
 
 
-def read_index(path: Path) -> tuple[Entry, ...]:
-    """The binaries of a build.json; none where there is no such file, or it is torn."""
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What a build.json says."""
+
+    binaries: tuple[Entry, ...] = ()
+    images: tuple[Entry, ...] = ()
+
+
+def read_index(path: Path) -> Index:
+    """The entries of a build.json; none where there is no such file, or it is torn."""
     try:
-        found = json.loads(path.read_bytes())["binaries"]
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return ()
-    entries = found if isinstance(found, list) else []
-    return tuple(
-        entry for entry in entries if isinstance(entry, dict) and {"component", "platform", "path"} <= {*entry}
+        found = json.loads(path.read_bytes())
+        binaries, images = found["binaries"], found.get("images", [])
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return Index()
+    return Index(
+        _whole(binaries, {"component", "platform", "path"}), _whole(images, {"component", "repository", "path"})
     )
 
 
-def index_bytes(root: Path, results: Iterable[Built], before: Iterable[Entry]) -> bytes:
-    """The file: entries of these results, and of other components and platforms whose files are still there."""
+def _whole(found: object, wanted: set[str]) -> tuple[Entry, ...]:
+    entries = found if isinstance(found, list) else []
+    return tuple(entry for entry in entries if isinstance(entry, dict) and wanted <= {*entry})
+
+
+def index_bytes(root: Path, results: Iterable[Built], indexes: Iterable[BuiltIndex], before: Index) -> bytes:
+    """The file: entries of these results, and of others whose files are still there."""
     now = [entry for result in results for entry in _entries(result)]
     renewed = {(entry["component"], entry["platform"]) for entry in now}
     kept = [
-        entry for entry in before if (entry["component"], entry["platform"]) not in renewed and _is_there(root, entry)
+        entry
+        for entry in before.binaries
+        if (entry["component"], entry["platform"]) not in renewed and _is_there(root, entry)
     ]
     binaries = sorted([*now, *kept], key=lambda entry: str(entry["path"]))
-    return (json.dumps({"rearch": __version__, "binaries": binaries}, indent=1, sort_keys=True) + "\n").encode()
+    whole = {"rearch": __version__, "binaries": binaries, "images": _images(root, indexes, before)}
+    return (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _images(root: Path, indexes: Iterable[BuiltIndex], before: Index) -> list[Entry]:
+    now = [index_entry(index) for index in indexes]
+    renewed = {entry["path"] for entry in now}
+    kept = [
+        entry
+        for entry in before.images
+        if entry["path"] not in renewed and (root / str(entry["path"]) / "index.json").is_file()
+    ]
+    return sorted([*now, *kept], key=lambda entry: str(entry["path"]))
 
 
 def _is_there(root: Path, entry: Entry) -> bool:

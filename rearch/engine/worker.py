@@ -140,12 +140,12 @@ def _record(planned: PlannedStep, outcome: Outcome, work: Workspace) -> Result:
     """
     kind, files = planned.step.id.kind, work.files
     facts = dict(outcome.facts) | ({"note": outcome.note} if outcome.note else {})
-    artifacts: tuple[Artifact, ...] = ()
-    if kind is StepKind.COMPILE:
+    artifacts = outcome.artifacts or ()
+    if kind.checks is not None:
+        facts["checked"] = digests(work.needs[kind.checks].result)
+    elif kind is StepKind.COMPILE:
         artifacts = tuple(_artifact(path, files) for path in sorted(files.rglob("*")) if not path.is_dir())
-    elif kind in (StepKind.VERIFY, StepKind.SMOKE):
-        facts["checked"] = digests(work.needs["binaries"].result)
-    else:
+    elif outcome.artifacts is None:
         facts["tree"] = tree_digest(files)
     return Result(key=planned.key, kind=kind, artifacts=artifacts, facts=facts)
 

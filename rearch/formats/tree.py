@@ -131,6 +131,15 @@ def tree_digest(root: Path, *, ignore: Ignore | None = None) -> str:
     return digest.hexdigest()
 
 
+def path_digest(path: Path) -> str:
+    """The tree digest of a folder; of a file, a sha256 over whether its owner can run it, and its content."""
+    if path.is_dir():
+        return tree_digest(path)
+    found = path.stat()
+    mode = b"x" if found.st_mode & stat.S_IXUSR else b"-"
+    return hashlib.sha256(b"F\0" + mode + b"\0" + _steady_sha256(path, found).encode()).hexdigest()
+
+
 def _record(root: Path, entry: TreeEntry) -> tuple[bytes, ...]:
     path = os.fsencode(entry.path)
     match entry.kind:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from rearch.model.base import (
     NOTHING,
+    Count,
     Fault,
     FileName,
     Flag,
@@ -200,7 +201,7 @@ class Healthcheck(Model):
     interval: Span = Field(default=30.0, gt=0, description="Between two checks.")
     timeout: Span = Field(default=30.0, gt=0, description="Longest check.")
     start_period: Span = Field(default=0.0, description="Failures do not count so long.")
-    retries: Annotated[int, Field(ge=1, le=1000)] = Field(default=3, description="Failures until it is unhealthy.")
+    retries: Count = Field(default=3, ge=1, le=1000, description="Failures until it is unhealthy.")
 
 
 class Allowed(Model):
@@ -214,7 +215,10 @@ class Image(Model):
     """The image that a component becomes: one for each platform, joined in an index."""
 
     repository: Repository = Field(description="Its name; where it is published says what stands before.")
-    tag: FullText = Field(default="${{ version }}", description="Name of the index in output/images.")
+    tag: FullText | None = Field(
+        default=None,
+        description="Name of the index in output/images; left out: the version, with _ for what no tag has.",
+    )
     builder: Literal["embedded", "docker", "buildah"] = Field(
         default="embedded", description="embedded needs no daemon, no root and no emulation, but cannot RUN."
     )

@@ -97,7 +97,8 @@ class Component:
     """A recipe in its stack, with what lies beside it.
 
     `recipes` holds one recipe for each platform that was asked for: the same object where no
-    override applies. `folder` is the stack's folder, relative to the project.
+    override applies. `folder` is the stack's folder, relative to the project. A component that was not `asked`
+    for is built because another's image takes its binaries; it makes no image itself.
     """
 
     stack: str
@@ -105,6 +106,7 @@ class Component:
     folder: PurePosixPath
     recipes: Mapping[Platform, Recipe]
     patches: tuple[PatchFile, ...] = ()
+    asked: bool = True
 
     @property
     def id(self) -> str:

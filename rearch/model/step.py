@@ -14,7 +14,7 @@ What each kind leaves in the `files/` folder of its result (paths below are rela
 | verify | nothing; facts only |
 | smoke | nothing; facts only |
 | base | an OCI layout with one image: `oci-layout`, `index.json`, `blobs/sha256/...` |
-| image | the same, base included; `Dockerfile`, as it was rendered, beside it in the record |
+| image | the same, base included |
 | audit | nothing; facts only |
 | image-smoke | nothing; facts only |
 | index | an OCI layout with the index and all that it names |
@@ -59,6 +59,11 @@ class StepKind(StrEnum):
         """Whether a build is asked for this result itself, and not only for what reads it."""
         return self in _GOALS
 
+    @property
+    def checks(self) -> str | None:
+        """The role of what a check looks at; None for a step that makes something."""
+        return _CHECKED.get(self)
+
 
 _GOALS = frozenset(
     [
@@ -71,6 +76,14 @@ _GOALS = frozenset(
         StepKind.INDEX,
     ]
 )
+
+
+_CHECKED = {
+    StepKind.VERIFY: "binaries",
+    StepKind.SMOKE: "binaries",
+    StepKind.AUDIT: "image",
+    StepKind.IMAGE_SMOKE: "image",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,8 +239,12 @@ class DiskOrigin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DebianOrigin:
-    """Debian packages and what their scripts would have done. `time` is what files that we make are dated."""
+    """Debian packages and what their scripts would have done. `time` is what files that we make are dated.
 
+    `suite` is the release, which says whether /bin and the like are links into /usr.
+    """
+
+    suite: str = ""
     packages: tuple[DebianPackage, ...]
     accounts: Accounts
     links: Mapping[str, str]
@@ -249,14 +266,13 @@ class ContextFile:
     """Something in the build context, under `place`.
 
     `path` is relative to the `files/` folder of the step in role `role`, or, where that is None, to the project; then
-    `digest` is its tree digest. `mode` is octal digits, empty where the file's own is kept.
+    `digest` is its digest (formats/tree.py, path_digest).
     """
 
     place: str
     path: str
     role: str | None
     digest: str = ""
-    mode: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

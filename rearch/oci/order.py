@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from rearch.model.base import FrozenDict
 from rearch.model.platform import Platform
 from rearch.oci.types import Compression, Descriptor, History, ImageConfig, Types
 
@@ -19,7 +20,8 @@ class ImageOrder:
     folders with an OCI layout of one image each. `args` are build arguments. `epoch`: seconds since 1970 that every
     file made here is dated. `layout` is a folder that holds `blobs/sha256/` already: the builder leaves there the
     layers of the result, those of its base included. `layers` is a folder shared by all runs, where layers
-    that were made once are found again. `scratch` is the builder's own, and empty.
+    that were made once are found again. `scratch` is the builder's own, and empty. `digests`: path in the context ->
+    sha256 of the content, for files that were hashed before.
     """
 
     dockerfile: str
@@ -35,6 +37,7 @@ class ImageOrder:
     layers: Path
     scratch: Path
     say: Callable[[str], None]
+    digests: Mapping[str, str] = FrozenDict()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
+from rearch.model.base import FrozenDict
 from rearch.model.lock import Lock
 from rearch.model.platform import Platform
 from rearch.model.stack import GoSettings
@@ -12,10 +14,29 @@ from rearch.model.step import Fix, ToolchainInputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A Dockerfile: the `path` of its template, for messages, and its text."""
+
+    path: str
+    text: str
+
+
+class Render(Protocol):
+    """Renders the template of that name. Errors: UsageError with template and line."""
+
+    def __call__(self, template: str, values: Mapping[str, Any], /) -> Rendered: ...
+
+
+def _no_templates(template: str, _values: Mapping[str, Any]) -> Rendered:
+    raise AssertionError(f"the template {template} was asked for, but these facts have no renderer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """`local_digests`: folder (relative to the project) -> tree digest. `emulators`: None where the host runs the
-    platform itself, `missing` where nothing can, else the emulator's name. `cross`: platform -> its C compiler for
+    """`local_digests`: file or folder (relative to the project) -> tree digest. `emulators`: None where the host runs
+    the platform itself, `missing` where nothing can, else the emulator's name. `cross`: platform -> its C compiler for
     toolchains of kind gcc, of which a host has one for each platform. `epoch` is SOURCE_DATE_EPOCH, if it is set.
+    `disk_bases`: path of an image on disk -> digest. `engines`: platform -> Docker engine that builds for it.
     """
 
     lock: Lock
@@ -26,3 +47,6 @@ class Facts:
     fixes: Mapping[str, Fix]
     go: GoSettings
     epoch: int | None = None
+    render: Render = _no_templates
+    disk_bases: Mapping[str, str] = FrozenDict()
+    engines: Mapping[str, str] = FrozenDict()

@@ -9,7 +9,6 @@ from rearch.errors import UsageError
 from rearch.model.base import FrozenDict
 from rearch.model.lock import SysrootName
 from rearch.model.platform import Platform
-from rearch.model.smoke import Smoke
 from rearch.model.source import PinnedSource
 from rearch.model.stack import Component
 from rearch.model.step import (
@@ -29,15 +28,25 @@ from rearch.model.step import (
 )
 from rearch.planning.expand import Expander, source_time
 from rearch.planning.facts import Facts
+from rearch.planning.graph_smoke import checks_here
+from rearch.planning.images import component_images
 from rearch.planning.names import pinned_source, pinned_sysroot, sysroot_packages
 
 
 def steps_of(components: Iterable[Component], facts: Facts) -> tuple[Step, ...]:
-    """All steps for these components, on the platforms that their recipes are for; a shared toolchain stands once."""
+    """All steps for these components, on the platforms that their recipes are for; a shared toolchain stands once.
+
+    Images come last: they take binaries of several components.
+    """
+    components = tuple(components)
     steps: dict[StepId, Step] = {}
     for component in components:
         for step in _component_steps(component, facts):
             steps.setdefault(step.id, step)
+    for component in components:
+        if component.asked and component.recipe.image is not None:
+            for step in component_images(component, facts, steps):
+                steps.setdefault(step.id, step)
     return tuple(steps.values())
 
 
@@ -233,20 +242,5 @@ def _verify_inputs(build: _Build) -> VerifyInputs:
 
 
 def _smoke_inputs(build: _Build) -> SmokeInputs:
-    declared = build.recipe.smoke
-
-    def here() -> tuple[Smoke, ...]:
-        wanted = (check for check in declared if check.platforms is None or str(build.platform) in check.platforms)
-        return tuple(_expanded(check, build.expand) for check in wanted)
-
-    limited = any(check.platforms is not None for check in declared)
-    checks = here() if limited else build.expand.once(declared, here)
+    checks = checks_here(build.recipe.smoke, build.platform, build.expand)
     return SmokeInputs(platform=build.platform, checks=checks, emulator=build.facts.emulators[build.platform])
-
-
-def _expanded(check: Smoke, expand: Expander) -> Smoke:
-    texts: dict[str, object] = {"run": expand.texts(check.run), "env": expand.mapping(check.env)}
-    if check.expect is not None:
-        texts["expect"] = expand.text(check.expect)
-    same = all(value is getattr(check, name) for name, value in texts.items())
-    return check if same else check.model_copy(update=texts)

@@ -20,6 +20,11 @@ RULES: Mapping[StepKind, int] = {
     StepKind.COMPILE: 1,
     StepKind.VERIFY: 2,
     StepKind.SMOKE: 2,
+    StepKind.BASE: 1,
+    StepKind.IMAGE: 1,
+    StepKind.AUDIT: 1,
+    StepKind.IMAGE_SMOKE: 1,
+    StepKind.INDEX: 1,
 }
 
 

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from rearch.model.lock import DebianName, GitName, Lock, Name, NotLocked, Sysroot, SysrootName
+from rearch.model.image import Base, DebianBase, Image, RegistryBase
+from rearch.model.lock import (
+    BaseName,
+    DebianName,
+    GitName,
+    Lock,
+    Name,
+    NotLocked,
+    PackagesName,
+    Sysroot,
+    SysrootName,
+)
+from rearch.model.platform import Platform
 from rearch.model.recipe import ArchiveSource, DebianSource, GitSource, LocalSource, Recipe
 from rearch.model.source import PinnedArchive, PinnedDebian, PinnedGit, PinnedLocal, PinnedSource
 from rearch.model.stack import Component, Stack
@@ -42,7 +54,25 @@ def component_names(component: Component) -> tuple[Name, ...]:
         packages = sysroot_packages(recipe)
         if packages:
             names.append(SysrootName(platform, packages))
+        if component.asked:
+            names.extend(base_names(recipe.image, platform))
     return tuple(names)
+
+
+def image_bases(image: Image | None) -> tuple[Base, ...]:
+    """All bases of an image, the one that it starts from first."""
+    if image is None:
+        return ()
+    return (*([image.base] if image.base is not None else []), *image.stages.values())
+
+
+def base_names(image: Image | None, platform: Platform) -> Iterator[Name]:
+    """The names that have to be in rearch.lock for an image."""
+    for base in image_bases(image):
+        if isinstance(base, RegistryBase):
+            yield BaseName(base.registry)
+        elif isinstance(base, DebianBase):
+            yield PackagesName(base.debian, platform, tuple(sorted(base.packages)))
 
 
 def sysroot_packages(recipe: Recipe) -> tuple[str, ...]:

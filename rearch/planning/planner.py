@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from rearch.model.plan import Action, Plan, PlannedStep
-from rearch.model.step import Step, StepId, StepKind
+from rearch.model.step import Step, StepId
 from rearch.planning.keys import keys_of, step_document
 from rearch.planning.why import differences, reason_from
 
@@ -64,9 +64,10 @@ class _Planner:
         return frozenset(running)
 
     def _find_rechecked(self, steps: tuple[Step, ...]) -> frozenset[StepId]:
-        """Checks whose result is there, of binaries that are made again: only the same bytes have passed them."""
-        checks = (step for step in steps if step.id.kind in (StepKind.VERIFY, StepKind.SMOKE))
-        return frozenset(step.id for step in checks if step.needs["binaries"] in self._running) - self._running
+        """Checks whose result is there, of something that is made again: only the same bytes have passed them."""
+        checks = ((step, step.id.kind.checks) for step in steps)
+        again = (step.id for step, role in checks if role is not None and step.needs[role] in self._running)
+        return frozenset(again) - self._running
 
     def _planned(self, step: Step, action: Action, reason: str) -> PlannedStep:
         readable = step_document(step, self._keys) if action is Action.RUN else {}

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import assert_never
 
 from rearch.model.step import (
+    AuditInputs,
+    BaseInputs,
     CompileInputs,
     FetchInputs,
     GenerateInputs,
+    ImageInputs,
+    ImageSmokeInputs,
+    IndexInputs,
     Inputs,
     ModulesInputs,
     PatchInputs,
@@ -39,22 +44,53 @@ class Performer:
                 return run_sysroot(inputs, work, self._ports.packages)
             case PatchInputs() | GenerateInputs() | ModulesInputs() | CompileInputs():
                 return _build(inputs, work)
-            case VerifyInputs() | SmokeInputs():
+            case VerifyInputs() | SmokeInputs() | AuditInputs() | ImageSmokeInputs():
                 return self._check(inputs, work)
+            case BaseInputs() | ImageInputs() | IndexInputs():
+                return self._image(inputs, work)
         assert_never(inputs)
 
     def _fetch(self, inputs: FetchInputs, work: Workspace) -> Outcome:
         self._ports.sources.fetch(inputs.source, work)
         return Outcome()
 
-    def _check(self, inputs: VerifyInputs | SmokeInputs, work: Workspace) -> Outcome:
-        if isinstance(inputs, VerifyInputs):
-            from rearch.steps.verify import run_verify
+    def _check(self, inputs: VerifyInputs | SmokeInputs | AuditInputs | ImageSmokeInputs, work: Workspace) -> Outcome:
+        match inputs:
+            case VerifyInputs():
+                from rearch.steps.verify import run_verify
 
-            return run_verify(inputs, work)
-        from rearch.steps.smoke import run_smoke
+                return run_verify(inputs, work)
+            case SmokeInputs():
+                from rearch.steps.smoke import run_smoke
 
-        return run_smoke(inputs, work, self._ports.emulator(inputs.platform))
+                return run_smoke(inputs, work, self._ports.emulator(inputs.platform))
+            case AuditInputs():
+                from rearch.steps.audit import run_audit
+
+                return run_audit(inputs, work)
+            case ImageSmokeInputs():
+                from rearch.steps.image_smoke import run_image_smoke
+
+                return run_image_smoke(inputs, work, self._ports.emulator(inputs.platform))
+        assert_never(inputs)
+
+    def _image(self, inputs: BaseInputs | ImageInputs | IndexInputs, work: Workspace) -> Outcome:
+        match inputs:
+            case BaseInputs():
+                from rearch.steps.base import run_base
+
+                return run_base(inputs, work, self._ports.images, self._ports.root_fs)
+            case ImageInputs():
+                from rearch.steps.image import EMBEDDED, run_image
+
+                ours = inputs.builder == EMBEDDED
+                builder = None if ours else self._ports.builder(inputs.builder, inputs.engine)
+                return run_image(inputs, work, builder)
+            case IndexInputs():
+                from rearch.steps.index import run_index
+
+                return run_index(inputs, work)
+        assert_never(inputs)
 
 
 def _build(inputs: PatchInputs | GenerateInputs | ModulesInputs | CompileInputs, work: Workspace) -> Outcome:
