@@ -11,13 +11,13 @@ from rearch.app.request import Request
 from rearch.app.wiring import Adapters
 from rearch.engine.collect import Output, built
 from rearch.engine.executor import Executor, Policy, Summary
-from rearch.engine.images import BuiltIndex, built_indexes, place_of
+from rearch.engine.images import BuiltIndex, built_indexes, forget_layers, place_of
 from rearch.engine.index import Built
 from rearch.engine.state import ProjectState
 from rearch.engine.store import Lease, Store
 from rearch.engine.worker import Surroundings, Worker
 from rearch.errors import ExitCode, RearchError, StepError, worst
-from rearch.model.plan import Action, Plan
+from rearch.model.plan import Action, Plan, PlannedStep
 from rearch.model.stack import Project
 from rearch.model.step import StepId, StepKind
 from rearch.planning.planner import make_plan
@@ -122,15 +122,33 @@ def build(request: Request, report: Reporter) -> BuildResult:
 
 
 def _drop_damaged(plan: Plan, store: Store, output: Output, report: Reporter) -> bool:
-    """Remove results whose binaries were written to through their links in output/; whether there were any."""
-    compiled = (one for one in plan.steps if one.step.id.kind is StepKind.COMPILE and one.action is Action.REUSE)
-    damaged = [planned for planned in compiled if not store.intact(store.load(planned.key))]
+    """Remove results whose files were written to through their links in output/; whether there were any.
+
+    Layers are linked from image to image and from the folder of layers that were made once, so with a damaged index
+    go the images that it joins and what they start from.
+    """
+    collected = (StepKind.COMPILE, StepKind.INDEX)
+    reused = [one for one in plan.steps if one.step.id.kind in collected and one.action is Action.REUSE]
+    damaged = [planned for planned in reused if not store.intact(store.load(planned.key))]
     for planned in damaged:
-        text = f"{planned.step.id}: its binaries were changed in place, in output/ or in the cache: they are made again"
+        text = f"{planned.step.id}: its files were changed in place, in output/ or in the cache: they are made again"
         report(Said(text=text, level="warning"))
-        store.discard(store.folder(planned.key))
-        output.remove(planned.step.id)
+        if planned.step.id.kind is StepKind.COMPILE:
+            output.remove(planned.step.id)
+            store.discard(store.folder(planned.key))
+        else:
+            _drop_images(planned, plan, store)
     return bool(damaged)
+
+
+def _drop_images(index: PlannedStep, plan: Plan, store: Store) -> None:
+    kinds = (StepKind.BASE, StepKind.IMAGE, StepKind.INDEX)
+    subject = index.step.id.subject
+    for planned in plan.steps:
+        own = planned.step.id.subject.partition("+")[0] == subject
+        if own and planned.step.id.kind in kinds and store.has(planned.key):
+            forget_layers(store, store.load(planned.key))
+            store.discard(store.folder(planned.key))
 
 
 def _watched(request: Request, project: Project, prepared: Prepared, outputs: tuple[Path, ...]) -> tuple[Path, ...]:

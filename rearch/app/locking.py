@@ -124,7 +124,7 @@ def _resolve(name: Name, adapters: Adapters) -> Identity:
         case SysrootName(platform, packages):
             return Sysroot(packages=adapters.debian.resolve_sysroot(packages, platform))
         case BaseName(reference):
-            return adapters.registries.resolve_base(reference)
+            return adapters.bases.resolve(reference)
         case PackagesName(suite, platform, packages):
             return adapters.debian.resolve_root_fs(suite, packages, platform)
     assert_never(name)

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from rearch.host.debian.resolve import DebianResolver
     from rearch.host.sources.git_resolve import GitResolver
     from rearch.host.sources.git_run import GitSettings
-    from rearch.steps.ports import Emulator, Ports
+    from rearch.planning.facts import Rendered
+    from rearch.registry.client import RegistryClient
+    from rearch.registry.resolve import BaseResolver
+    from rearch.steps.ports import Emulator, ImageBuilder, Ports
 
 
 def cache_folder(settings: Settings, environment: Mapping[str, str]) -> Path:
@@ -139,8 +142,10 @@ class Adapters:
 
     def _ports(self) -> Ports:
         from rearch.app.sources import Sources
+        from rearch.host.debian.root_fs import DebianRootFs
         from rearch.host.debian.unpack import DebianPackages
         from rearch.host.tools import Tools
+        from rearch.registry.pull import RegistryPuller
         from rearch.steps.ports import Ports
 
         return Ports(
@@ -154,7 +159,7 @@ class Adapters:
             ),
             packages=DebianPackages(self.apt),
             emulator=self._emulator,
-            images=_Later(lambda: self.registries),
+            images=RegistryPuller(self.registry, self.cache),
             root_fs=DebianRootFs(self.apt),
             builder=self.builder,
         )
@@ -167,18 +172,27 @@ class Adapters:
             return BuildahBuilder(self.environment)
         from rearch.host.docker.builder import DockerBuilder
 
-        return DockerBuilder(engine, self.environment)
+        return DockerBuilder(engine, self.environment, self.processes)
 
     @cached_property
-    def registries(self) -> Registries:
-        from rearch.registry.bases import Registries
+    def registry(self) -> RegistryClient:
+        """The client for all registries of the run; a login is looked for when one asks for it."""
+        from rearch.registry.client import RegistryClient
+        from rearch.registry.credentials import DockerConfig
 
-        return Registries(
-            self.cache,
-            self.environment,
-            self.settings,
-            run=self.processes.run,
+        return RegistryClient(
+            DockerConfig(self.environment, self.processes.run),
+            registries=self.settings.registries,
+            mirrors=self.settings.mirrors,
+            offline=self.settings.offline,
+            timeout=self.settings.timeout,
         )
+
+    @cached_property
+    def bases(self) -> BaseResolver:
+        from rearch.registry.resolve import BaseResolver
+
+        return BaseResolver(self.registry)
 
     def render(self, template: str, values: Mapping[str, Any]) -> Rendered:
         """A Dockerfile from a template."""

@@ -23,8 +23,26 @@ build:
     stamps: {main.VERSION: "${{ version }}-${{ short_commit }}"}
 smoke:
   - {run: [healthcheck, --help], expect: Usage}
+image:
+  repository: healthcheck
+  template: debian-service
+  base:
+    debian: bookworm
+    packages: [haproxy, ca-certificates]
+    accounts: {users: {haproxy: {uid: 101, home: /var/lib/haproxy}}}
+    directories: {/run/haproxy: {owner: "haproxy:haproxy"}}
+    ca_certificates: true
+  files:
+    - {source: package/reload.sh, to: /usr/bin/, mode: "0755"}
+    - {binary: healthcheck, to: /usr/bin/}
+  env: {CHECK_EVERY: 2s}
+  entrypoint: [/usr/bin/healthcheck]
+  smoke:
+    - {run: [/usr/sbin/haproxy, -v], expect: "2[.]6"}
 platforms:
-  arm/v6: {build: {go: {tags: [small]}}}
+  arm/v6:
+    build: {go: {tags: [small]}}
+    image: {env: {CHECK_EVERY: 10s}}
 """,
     "StackFile": """\
 # yaml-language-server: $schema=../../schema/stack.json

@@ -29,7 +29,7 @@ OPEN_NAMES: Mapping[str, str] = {
 KNOWN_NAMES: Mapping[str, str] = {
     "name": "name of the component",
     "stack": "name of the stack",
-    "version": "version of the recipe; under build, verify and smoke also of a debian source that leaves it out",
+    "version": "version of the recipe; under build, verify, smoke and image also of a debian source that leaves it out",
     "vars": "the recipe's own names: `vars.NAME`",
 }
 LONGEST = 500
@@ -163,7 +163,9 @@ def look_up(name: str, attribute: str | None, scope: Scope) -> str:
 
 def _open(name: str, attribute: str | None, scope: Scope) -> str:
     if not scope.may_wait:
-        raise ExpressionFault(f"{name} is known only later", "it can stand under build, verify and smoke", word=name)
+        raise ExpressionFault(
+            f"{name} is known only later", "it can stand under build, verify, smoke and image", word=name
+        )
     if attribute is not None:
         raise ExpressionFault(f"{name} is a text: it has no {shown(attribute)}", word=f"{name}.{attribute}")
     return f"{MARK} {name} }}}}"

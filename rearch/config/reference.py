@@ -13,7 +13,7 @@ from rearch.config.examples import EXAMPLES
 from rearch.config.expressions import KNOWN_NAMES, OPEN_NAMES
 from rearch.config.problems import key_path
 from rearch.config.sandbox import FILTERS, METHODS
-from rearch.config.settings import variable
+from rearch.config.settings import has_variable, variable
 from rearch.config.shapes import (
     AnyShape,
     ChoiceShape,
@@ -83,10 +83,23 @@ def _format(title: str, file: str, model: type[BaseModel]) -> Iterator[str]:
     if model is Settings:
         yield _SETTINGS
     yield _table(model, (), settings=model is Settings)
+    yield from _sections(title, model)
+
+
+def _sections(title: str, model: type[BaseModel]) -> Iterator[str]:
+    """A section for every mapping; of one that was described before (and what is in it) no more than where."""
+    described: dict[type[BaseModel], tuple[str, ...]] = {}
+    repeated: list[tuple[str, ...]] = []
     for path, below, label in _nested(ModelShape(model), ()):
-        yield f"### {title}: `{key_path(path)}`{label}\n"
-        yield f"{_sentence(below)}\n"
-        yield _table(below, path, settings=model is Settings)
+        first = described.setdefault(below, path)
+        if first == path:
+            yield f"### {title}: `{key_path(path)}`{label}\n"
+            yield f"{_sentence(below)}\n"
+            yield _table(below, path, settings=model is Settings and not label)
+        elif not any(path[: len(other)] == other for other in repeated):
+            repeated.append(path)
+            yield f"### {title}: `{key_path(path)}`{label.partition(' with')[0]}\n"
+            yield f"As `{key_path(first)}`.\n"
 
 
 def _sentence(model: type[BaseModel]) -> str:
@@ -127,8 +140,9 @@ def _table(model: type[BaseModel], path: tuple[str, ...], *, settings: bool) -> 
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
         meaning = str(field.description)
-        if settings and not isinstance(_shape(field), ModelShape):
-            meaning += f" `{variable((*path, name))}`"
+        shape = _shape(field)
+        if settings and not isinstance(shape, ModelShape):
+            meaning += f" `{variable((*path, name))}`" if has_variable(shape) else " Only in rearch.yaml."
         cells = (f"`{name}`", _words(_shape(field)) + _bounds(field), _default(field), meaning)
         rows.append(f"| {' | '.join(map(_cell, cells))} |")
     return "\n".join(rows) + "\n"
@@ -193,7 +207,9 @@ def _number(value: object) -> str:
 
 def _expressions() -> str:
     known = [f"| `{name}` | {text} | everywhere, but not in `name` |" for name, text in KNOWN_NAMES.items()]
-    later = [f"| `{name}` | {text} | under `build`, `verify` and `smoke` |" for name, text in OPEN_NAMES.items()]
+    later = [
+        f"| `{name}` | {text} | under `build`, `verify`, `smoke` and `image` |" for name, text in OPEN_NAMES.items()
+    ]
     methods = fill(f"There are these methods: {', '.join(f'`{name}`' for name in sorted(METHODS))}.", 120)
     filters = f"And these filters: {', '.join(f'`{name}`' for name in sorted(FILTERS))}."
     return f"""\
@@ -212,7 +228,8 @@ With a name that is known everywhere one can compute: `version[1:]`, `version.sp
 {methods}
 {filters}
 
-Names that can stand only under `build`, `verify` and `smoke` are filled in later: nothing can be computed with them.
+Names that can stand only under `build`, `verify`, `smoke` and `image` are filled in later: nothing can be computed with
+them.
 In a regular expression (`edits`, `smoke`) the text that comes in is part of the expression: a `.` in it matches
 any character.
 """

@@ -11,7 +11,7 @@ from rearch.config.files import KeyPath, ProjectFiles
 from rearch.config.layers import Layer, origin
 from rearch.config.yaml_tree import Data, span_at
 
-WAITING_KEYS = frozenset({"build", "verify", "smoke"})
+WAITING_KEYS = frozenset({"build", "verify", "smoke", "image"})
 _OPEN = frozenset(OPEN_NAMES)
 
 

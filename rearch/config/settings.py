@@ -45,6 +45,11 @@ def variable(path: KeyPath) -> str:
     return PREFIX + "_".join(map(str, path)).upper()
 
 
+def has_variable(shape: Shape) -> bool:
+    """Whether a variable has a spelling for such a setting: not for a mapping whose values are mappings."""
+    return not isinstance(shape, MapShape) or isinstance(shape.value, ScalarShape)
+
+
 def leaves(model: type[BaseModel] = Settings, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Shape]]:
     """Every single setting, with its path and shape."""
     for name, shape in fields(model):
@@ -89,7 +94,11 @@ def _from_environment(files: ProjectFiles, environment: Mapping[str, str]) -> di
     for name in sorted(environment):
         if not name.startswith(PREFIX) or not environment[name].strip() or NOT_SETTINGS.fullmatch(name):
             continue
-        if name in known:
+        if name in known and not has_variable(known[name][1]):
+            files.plain(
+                f"{name} cannot be a variable", f"write {key_path(known[name][0])} in {FILE}", file="environment"
+            )
+        elif name in known:
             path, shape = known[name]
             found[path] = _Given(_parsed(environment[name].strip(), shape), name)
         else:

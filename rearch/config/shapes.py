@@ -126,7 +126,7 @@ def homes(shape: Shape, key: str, path: tuple[str, ...] = ()) -> Iterator[tuple[
                 if name == key:
                     yield path
                 yield from homes(below, key, (*path, name))
-        case ListShape(item):
+        case ListShape(item) | MapShape(_, item):
             yield from homes(item, key, path)
         case ChoiceShape(choices):
             for _, model in choices:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,12 +75,25 @@ def _results(store: Store) -> Iterator[Item]:
 def _others(cache: Path, *, busy: bool) -> Iterator[Item]:
     if busy:
         return
-    for name in ("downloads", "git", "go-build", "zig", "debian", "stamps", "yaml"):
+    yield from _layers(cache / "layers")
+    for name in ("downloads", "git", "go-build", "zig", "debian", "stamps", "yaml", "audit"):
         folder = cache / name
         if folder.is_dir():
             for path in sorted(folder.iterdir()):
                 if not path.name.endswith(".lock") and path.name != "gitconfig":
                     yield Item(path=path, used=_last_use(path), size=disk_size(path))
+
+
+def _layers(folder: Path) -> Iterator[Item]:
+    """Blobs of layers, by the last use of their record: a record without its blob means nothing."""
+    if folder.is_dir():
+        from rearch.oci.layer_store import LayerStore
+
+        used: dict[Path, float] = {}
+        for each in LayerStore(folder).everything():
+            used[each.blob] = max(each.used, used.get(each.blob, 0.0))
+        for blob in sorted((folder / "blobs").iterdir()):
+            yield Item(path=blob, used=used.get(blob, _last_use(blob)), size=disk_size(blob))
 
 
 def _last_use(path: Path) -> float:
@@ -88,15 +102,14 @@ def _last_use(path: Path) -> float:
 
 
 def disk_size(path: Path) -> int:
-    """Bytes that a file or folder takes on disk; a file with several names counts once."""
-    seen: set[int] = set()
+    """Bytes that a file or folder takes on disk. Of a file with several names each counts for its part: results of
+    image steps share their blobs, and all shares together are what they take."""
     total = 0
     for each in (path, *path.rglob("*")) if path.is_dir() and not path.is_symlink() else (path,):
         try:
             status = each.stat(follow_symlinks=False)
         except FileNotFoundError:
             continue
-        if status.st_ino not in seen:
-            seen.add(status.st_ino)
-            total += status.st_blocks * 512
+        links = 1 if stat.S_ISDIR(status.st_mode) else status.st_nlink
+        total += status.st_blocks * 512 // max(1, links)
     return total

@@ -88,6 +88,12 @@ def put_layout(index: BuiltIndex, root: Path, store: Store) -> tuple[Path, ...]:
     return tuple(written)
 
 
+def forget_layers(store: Store, result: Result) -> None:
+    """Let the layers of a damaged result be made again: their blobs are linked into it."""
+    for item in result.artifacts:
+        (store.root.parent / "layers" / "blobs" / Path(item.path).name).unlink(missing_ok=True)
+
+
 def index_entry(index: BuiltIndex) -> dict[str, Any]:
     """The entry of build.json."""
     return {

@@ -79,6 +79,17 @@ def extract(
     return Extracted(entries=meter.entries, written=target.written, unpacked=meter.unpacked)
 
 
+def tar_entries(source: Readable, name: str, limits: Limits) -> Iterator[Entry]:
+    """The entries of a tar (plain, gz, xz, bz2, zst) as they stand there, for who writes them down by himself.
+
+    Nothing is checked but the format and the limits: names have to go through `parts_of` or Target. `name` is what
+    messages call the archive. Errors: ArchiveError and its kind.
+    """
+    meter = Meter(name, limits)
+    with _plain(source, _read_exactly(source, RECORD), meter) as stream:
+        yield from read_tar(stream, meter)
+
+
 def _prepare(into: Path, label: str, *, merge: bool) -> None:
     try:
         if not into.exists():
@@ -117,10 +128,17 @@ def _plain(source: Readable, start: bytes, meter: Meter) -> io.BufferedReader:
         from rearch.formats.archive_zstd import InflatedZstd
 
         return io.BufferedReader(InflatedZstd(packed, meter), streams.OUT)
-    # Magic of ustar and GNU; older archives have none, so the header's checksum decides (or zeros: an empty archive).
-    if start[257:262] != b"ustar" and not _old_tar(start):
+    if not looks_like_tar(start):
         raise UnknownFormat(meter.archive, start)
     return io.BufferedReader(Plain(packed, meter), streams.OUT)
+
+
+def looks_like_tar(start: bytes) -> bool:
+    """Whether a tar begins with this record (zeros alone are an empty one).
+
+    ustar and GNU have a magic; older archives have none, so the header's checksum decides.
+    """
+    return start[257:262] == b"ustar" or _old_tar(start)
 
 
 def _old_tar(start: bytes) -> bool:

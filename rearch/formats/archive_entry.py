@@ -32,7 +32,8 @@ class Entry:
     """One entry as the archive has it, unchecked. `name` and `target` as `os.fsdecode` makes them.
 
     `mode` holds permission bits, `mtime` seconds since 1970. `content` has exactly `size` bytes and must be
-    read before the next entry is asked for; it is empty but for files.
+    read before the next entry is asked for; it is empty but for files. `uid` and `gid` are numbers of a tar header;
+    None where the archive says none (zip), or what is no number: whoever wants them has to complain.
     """
 
     name: str
@@ -42,6 +43,8 @@ class Entry:
     size: int = 0
     target: str = ""
     content: Readable
+    uid: int | None = None
+    gid: int | None = None
 
 
 class Nothing:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from rearch.formats.archive_entry import NOTHING, Entry, EntryKind
@@ -30,6 +30,7 @@ _KINDS = {
     b"2": EntryKind.LINK,
     b"5": EntryKind.FOLDER,
 }
+_KEYS = frozenset((b"path", b"linkpath", b"size", b"mtime"))
 _SPECIAL = {b"3": "character device", b"4": "block device", b"6": "fifo"}
 _UNSUPPORTED = {b"S": "a sparse file", b"M": "a continuation from another volume", b"D": "an incremental dump"}
 
@@ -68,20 +69,23 @@ class TarContent:
             pass
 
 
-def read_tar(stream: io.BufferedIOBase, meter: Meter) -> Iterator[Entry]:
+def read_tar(stream: io.BufferedIOBase, meter: Meter, *, skip_special: bool = False) -> Iterator[Entry]:
     """The entries of a plain tar stream, read to its very end, so that the compression's checksums are checked too.
 
-    Errors: ArchiveError and its kind.
+    `skip_special` passes over devices and fifos, for a reader that only looks. Errors: ArchiveError and its kind.
     """
     pending = _Pending()
     while (header := _header(stream, meter.archive)) is not None:
         kind = header[156:157]
-        size = _number(header[124:136], meter.archive, "size")
+        size = number(header[124:136], meter.archive, "size")
         if kind in (b"x", b"X", b"g", b"L", b"K"):
             meter.entry(None)
-            _extend(pending, kind, _extension(stream, size, meter.archive), meter.archive)
+            _extend(pending, kind, read_extension(stream, size, meter.archive), meter.archive)
         elif kind == b"V":
             meter.entry(None)  # a volume's label: no file, and no content
+        elif skip_special and kind in _SPECIAL:
+            meter.entry(None)
+            pending.local = {}
         else:
             yield from _entry(stream, header, size, pending, meter)
             pending.local = {}
@@ -97,9 +101,14 @@ def _header(stream: io.BufferedIOBase, archive: str) -> bytes | None:
     if len(header) < RECORD:
         where = "a header" if header else "the list of entries: its end mark is missing"
         raise TruncatedArchive(archive, None, where)
+    return checked_header(header, archive)
+
+
+def checked_header(header: bytes, archive: str) -> bytes | None:
+    """A header record with the right checksum; None for the record of zeros. Errors: CorruptArchive."""
     if header.count(0) == RECORD:
         return None
-    stated = _number(header[148:156], archive, "checksum")
+    stated = number(header[148:156], archive, "checksum")
     if stated not in _checksums(header):
         raise CorruptArchive(archive, None, "the checksum of a tar header is wrong")
     return header
@@ -114,11 +123,11 @@ def _checksums(header: bytes) -> Iterator[int]:
 
 def _entry(stream: io.BufferedIOBase, header: bytes, size: int, pending: _Pending, meter: Meter) -> Iterator[Entry]:
     local, archive = pending.local, meter.archive
-    raw = local.get(b"path", _ustar_name(header))
+    raw = local.get(b"path", ustar_name(header))
     name = os.fsdecode(raw)
     kind = _kind(header[156:157], raw, archive, name)
     if b"size" in local:
-        size = _decimal(local[b"size"], archive, "size")
+        size = decimal(local[b"size"], archive, "size")
     # GNU tar notes the size of the file that a hard link names, and writes no content.
     size = 0 if kind is EntryKind.HARD_LINK else size
     if size and kind is not EntryKind.FILE:
@@ -128,18 +137,21 @@ def _entry(stream: io.BufferedIOBase, header: bytes, size: int, pending: _Pendin
     yield Entry(
         name=name,
         kind=kind,
-        mode=_number(header[100:108], archive, "mode") & 0o7777,
+        mode=number(header[100:108], archive, "mode") & 0o7777,
         mtime=_mtime(header, pending, archive),
         size=size,
         target=os.fsdecode(local.get(b"linkpath", header[157:257].partition(b"\0")[0])),
         content=content or NOTHING,
+        uid=_owner(header[108:116]),
+        gid=_owner(header[116:124]),
     )
     if content is not None:
         content.skip()
-        _padding(stream, size, archive, name)
+        skip_padding(stream, size, archive, name)
 
 
-def _padding(stream: io.BufferedIOBase, size: int, archive: str, name: str | None) -> None:
+def skip_padding(stream: io.BufferedIOBase, size: int, archive: str, name: str | None) -> None:
+    """Read over the zeros behind a content of `size` bytes. Errors: TruncatedArchive."""
     padding = -size % RECORD
     if len(stream.read(padding)) < padding:
         raise TruncatedArchive(archive, name, "the content of an entry")
@@ -157,7 +169,8 @@ def _kind(letter: bytes, raw: bytes, archive: str, name: str) -> EntryKind:
     return EntryKind.FOLDER if kind is EntryKind.FILE and raw.endswith(b"/") else kind
 
 
-def _ustar_name(header: bytes) -> bytes:
+def ustar_name(header: bytes) -> bytes:
+    """The name in a header record, where no extension says another."""
     name = header[:100].partition(b"\0")[0]
     # GNU's own format ("ustar  ") has times where POSIX has the prefix.
     prefix = header[345:500].partition(b"\0")[0] if header[257:263] == b"ustar\0" else b""
@@ -167,14 +180,14 @@ def _ustar_name(header: bytes) -> bytes:
 def _mtime(header: bytes, pending: _Pending, archive: str) -> int:
     stated = pending.local.get(b"mtime", pending.everywhere.get(b"mtime"))
     if stated is None:
-        return _number(header[136:148], archive, "time", signed=True)
+        return number(header[136:148], archive, "time", signed=True)
     try:
         return int(stated.partition(b".")[0])
     except ValueError:
         raise CorruptArchive(archive, None, f"no time: {stated[:40]!r}") from None
 
 
-def _number(field_bytes: bytes, archive: str, what: str, *, signed: bool = False) -> int:
+def number(field_bytes: bytes, archive: str, what: str, *, signed: bool = False) -> int:
     """A number of a header: octal digits, or big-endian binary behind a set top bit (GNU, star)."""
     if field_bytes[0] & 0x80:
         value = int.from_bytes(field_bytes, "big", signed=True)
@@ -189,20 +202,30 @@ def _number(field_bytes: bytes, archive: str, what: str, *, signed: bool = False
     return int(digits or b"0", 8)
 
 
-def _decimal(text: bytes, archive: str, what: str) -> int:
+def _owner(field_bytes: bytes) -> int | None:
+    """The number of a user or group. Sources are unpacked without it, so what is no number does not refuse them."""
+    if field_bytes[0] & 0x80:
+        value = int.from_bytes(field_bytes, "big") & ((1 << (8 * len(field_bytes) - 1)) - 1)
+        return value if value < 1 << 32 else None
+    digits = field_bytes.partition(b"\0")[0].strip(b" ")
+    return None if digits.strip(b"01234567") else int(digits or b"0", 8)
+
+
+def decimal(text: bytes, archive: str, what: str) -> int:
+    """A number of a pax header. Errors: CorruptArchive."""
     if not text.isdigit() or len(text) > 20:
         raise CorruptArchive(archive, None, f"no {what} in a pax header: {text[:40]!r}")
     return int(text)
 
 
-def _extension(stream: io.BufferedIOBase, size: int, archive: str) -> bytes:
+def read_extension(stream: io.BufferedIOBase, size: int, archive: str) -> bytes:
     """The content of an extension header, which has to fit into memory."""
     if size > MAX_EXTENSION:
         raise Unsupported(archive, None, f"an extension header of {size} bytes; {MAX_EXTENSION} is the limit")
     data = stream.read(size)
     if len(data) < size:
         raise TruncatedArchive(archive, None, "an extension header")
-    _padding(stream, size, archive, None)
+    skip_padding(stream, size, archive, None)
     return data
 
 
@@ -213,27 +236,30 @@ def _extend(pending: _Pending, kind: bytes, data: bytes, archive: str) -> None:
         case b"K":
             pending.local[b"linkpath"] = data.partition(b"\0")[0]
         case b"g":
-            found = _pax(data, archive)
+            found = pax_records(data, archive)
             if names := found.keys() & {b"path", b"linkpath", b"size"}:
                 raise Unsupported(archive, None, f"a global header for {min(names).decode()}")
             pending.everywhere |= found
         case _:
-            pending.local |= _pax(data, archive)
+            pending.local |= pax_records(data, archive)
 
 
-def _pax(data: bytes, archive: str) -> dict[bytes, bytes]:
-    """The records of a pax header, `<length of the record> <key>=<value>\\n`. Only those that matter are kept."""
+def pax_records(data: bytes, archive: str, wanted: Callable[[bytes], bool] = _KEYS.__contains__) -> dict[bytes, bytes]:
+    """The records of a pax header, `<length of the record> <key>=<value>\\n`. Only those that are wanted are kept.
+
+    Errors: CorruptArchive; Unsupported for sparse files.
+    """
     found: dict[bytes, bytes] = {}
     at = 0
     while at < len(data):
         space = data.find(b" ", at, at + 21)
-        length = _decimal(data[at:space], archive, "length") if space > 0 else 0
+        length = decimal(data[at:space], archive, "length") if space > 0 else 0
         key, equals, value = data[space + 1 : at + length - 1].partition(b"=")
         if length <= space + 1 - at or at + length > len(data) or data[at + length - 1] != 0x0A or not equals:
             raise CorruptArchive(archive, None, "a pax header whose lengths do not fit")
         if key.startswith(b"GNU.sparse."):
             raise Unsupported(archive, None, "a sparse file")
-        if key in (b"path", b"linkpath", b"size", b"mtime"):
+        if wanted(key):
             found[key] = value
         at += length
     return found

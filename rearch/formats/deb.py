@@ -139,12 +139,21 @@ def open_data(path: Path) -> Iterator[IO[bytes]]:
 
 def read_control(path: Path) -> Stanza:
     """The control file of a package, as its one stanza. Errors: BrokenDeb, MalformedControl."""
+    return parse_control(read_control_text(path), path.name)
+
+
+def read_control_text(path: Path) -> str:
+    """The control file of a package, letter by letter. Errors: BrokenDeb."""
     with path.open("rb") as file:
         member = read_members(file, path.name).control
-        text = _control_text(io.BufferedReader(Window(file, member)), path.name)
-    stanzas = parse_stanzas(text, f"{path.name}: control")
+        return _control_text(io.BufferedReader(Window(file, member)), path.name)
+
+
+def parse_control(text: str, name: str) -> Stanza:
+    """The one stanza of a control file; `name` is the package's file. Errors: BrokenDeb, MalformedControl."""
+    stanzas = parse_stanzas(text, f"{name}: control")
     if len(stanzas) != 1:
-        raise BrokenDeb(path.name, f"its control file has {len(stanzas)} stanzas")
+        raise BrokenDeb(name, f"its control file has {len(stanzas)} stanzas")
     return stanzas[0]
 
 

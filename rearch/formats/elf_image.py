@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, BinaryIO, Literal
 
 from rearch.errors import HostileInputError
@@ -229,6 +229,7 @@ class ElfImage:
             yield from _notes(data, self._order)
 
 
+@lru_cache(maxsize=4)  # making them takes longer than reading most files, and they keep nothing of what they parse
 def _structs(bits: int, little_endian: bool) -> Any:
     from elftools.elf.structs import ELFStructs
 

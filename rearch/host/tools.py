@@ -8,8 +8,8 @@ from typing import assert_never
 
 from rearch.errors import StepError
 from rearch.formats.archive import extract
+from rearch.formats.held import HeldDownloads
 from rearch.host.tools_pip import PipFetch
-from rearch.host.tools_store import HeldDownloads
 from rearch.model.step import ArchiveOrigin, PypiOrigin, SystemOrigin, ToolchainInputs
 from rearch.steps.ports import Workspace
 

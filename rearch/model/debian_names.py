@@ -26,3 +26,22 @@ def _debian_version(value: str) -> str:
 
 DebianName = Annotated[str, AfterValidator(_debian_name), Says("Debian package", "^[a-z0-9][a-z0-9+.-]+$")]
 DebianVersion = Annotated[str, AfterValidator(_debian_version), Says("Debian version")]
+
+# What base-passwd brings (passwd.master, group.master): the same since 1997 but for gnats, which Debian 13 dropped, and
+# _apt, which it took in (https://sources.debian.org/src/base-passwd).
+# fmt: off
+FIXED_USERS = frozenset(
+    [
+        "root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "www-data",
+        "backup", "list", "irc", "_apt", "gnats", "nobody",
+    ]
+)
+FIXED_GROUPS = frozenset(
+    [
+        "root", "daemon", "bin", "sys", "adm", "tty", "disk", "lp", "mail", "news", "uucp", "man", "proxy",
+        "kmem", "dialout", "fax", "voice", "cdrom", "floppy", "tape", "sudo", "audio", "dip", "www-data",
+        "backup", "operator", "list", "irc", "src", "gnats", "shadow", "utmp", "video", "sasl", "plugdev",
+        "staff", "games", "users", "nogroup",
+    ]
+)
+# fmt: on

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
@@ -18,6 +18,7 @@ from rearch.model.base import (
     FullText,
     Model,
     Name,
+    Path,
     RelativePath,
     Says,
     Span,
@@ -25,7 +26,7 @@ from rearch.model.base import (
     Variable,
     refuse,
 )
-from rearch.model.debian_names import DebianName
+from rearch.model.debian_names import FIXED_GROUPS, FIXED_USERS, DebianName
 from rearch.model.smoke import Smoke
 
 
@@ -124,6 +125,50 @@ class Accounts(Model):
         description="Group: users in it.",
     )
 
+    @model_validator(mode="after")
+    def _agrees(self) -> Accounts:
+        shared = [*_shared_uids(self.users)] or [*_shared_gids(self.users, self.groups)]
+        refuse([*shared, *_strangers(self)])
+        return self
+
+    @property
+    def group_names(self) -> frozenset[str]:
+        """All groups that are declared, those of the users too."""
+        return frozenset([*self.groups, *(user.group or name for name, user in self.users.items())])
+
+
+def _shared_uids(users: Mapping[str, User]) -> Iterator[Fault]:
+    seen: dict[int, str] = {}
+    for name, user in users.items():
+        first = seen.setdefault(int(user.uid), name)
+        if first != name:
+            path = ("users", name, "uid")
+            yield Fault(path, f"{user.uid} is the number of {first} already", needs=(path, ("users", first, "uid")))
+
+
+def _shared_gids(users: Mapping[str, User], groups: Mapping[str, str]) -> Iterator[Fault]:
+    """A group has one number, and a number is of one group; several users may be in it."""
+    declared: list[tuple[Path, str, int]] = [(("groups", name), name, int(gid)) for name, gid in groups.items()]
+    for name, user in users.items():
+        field, number = ("uid", user.uid) if user.gid is None else ("gid", user.gid)
+        declared.append((("users", name, field), user.group or name, int(number)))
+    numbers: dict[str, int] = {}
+    names: dict[int, str] = {}
+    for path, name, gid in declared:
+        if numbers.setdefault(name, gid) != gid:
+            yield Fault(path, f"the group {name} has the number {numbers[name]} already, not {gid}")
+        elif names.setdefault(gid, name) != name:
+            yield Fault(path, f"{gid} is the number of the group {names[gid]} already: write `group: {names[gid]}`?")
+
+
+def _strangers(accounts: Accounts) -> Iterator[Fault]:
+    for group, members in accounts.members.items():
+        if group not in accounts.group_names | FIXED_GROUPS:
+            yield Fault(("members", group), "there is no such group; declare it under groups")
+        for number, user in enumerate(members):
+            if user not in accounts.users and user not in FIXED_USERS:
+                yield Fault(("members", group, number), f"there is no user {user}; declare it under users")
+
 
 class Directory(Model):
     """A folder that a maintainer script or a service manager would have made."""
@@ -148,6 +193,29 @@ class DebianBase(Model):
     ca_certificates: Flag = Field(
         default=False, description="Write /etc/ssl/certs/ca-certificates.crt (wants the package ca-certificates)."
     )
+
+    @model_validator(mode="after")
+    def _agrees(self) -> DebianBase:
+        faults = []
+        if self.ca_certificates and "ca-certificates" not in self.packages:
+            needs = (("ca_certificates",), ("packages",))
+            faults.append(Fault(("ca_certificates",), "the package ca-certificates is not in packages", needs=needs))
+        for path in self.links:
+            if path in self.directories:
+                faults.append(Fault(("links", path), "it is declared as a directory, too"))
+        refuse([*faults, *_strange_owners(self)])
+        return self
+
+
+def _strange_owners(base: DebianBase) -> Iterator[Fault]:
+    users = base.accounts.users.keys() | FIXED_USERS
+    groups = base.accounts.group_names | FIXED_GROUPS
+    for path, directory in base.directories.items():
+        user, _colon, group = directory.owner.partition(":")
+        for name, known, what in ((user, users, "user"), (group, groups, "group")):
+            if name and not name.isdigit() and name not in known:
+                text = f"there is no {what} {name}; declare it under accounts"
+                yield Fault(("directories", path, "owner"), text)
 
 
 _BASES = (("registry", "registry"), ("layout", "layout"), ("archive", "archive"), ("debian", "debian"))
@@ -223,19 +291,22 @@ class Image(Model):
         default="embedded", description="embedded needs no daemon, no root and no emulation, but cannot RUN."
     )
     template: FileName = Field(
-        default="scratch-binary", description="templates/<template>.Dockerfile.j2 of the project, else of rearch."
+        default="scratch-binary",
+        description="`templates/<template>.Dockerfile.j2` of the project, else of rearch: see docs/images.md.",
     )
     values: FrozenMap[Variable, Text] = Field(default=NOTHING, description="Texts for the template: `values.NAME`.")
     args: FrozenMap[Variable, Text] = Field(default=NOTHING, description="Build arguments, for ARG.")
     base: Base | None = Field(default=None, description="What it starts from; left out: nothing (scratch).")
     stages: FrozenMap[Name, Base] = Field(
         default=NOTHING,
-        description="Further images that FROM and COPY --from can name.",
+        description="Further images, for FROM and COPY --from of a template of your own, by name; each as `base`.",
     )
-    files: tuple[ImageFile, ...] = Field(default=(), description="What is copied into it, each in a layer of its own.")
+    files: tuple[ImageFile, ...] = Field(
+        default=(), description="What is copied into it, each in a layer of its own, binaries last."
+    )
     entrypoint: tuple[Text, ...] | None = Field(default=None, description="ENTRYPOINT, without a shell.")
     cmd: tuple[Text, ...] | None = Field(default=None, description="CMD, without a shell.")
-    env: FrozenMap[Variable, Text] = Field(default=NOTHING, description="Environment.")
+    env: FrozenMap[Variable, Text] = Field(default=NOTHING, description="ENV.")
     user: Text = Field(default="", description="USER; empty: the base's.")
     workdir: AbsolutePath | None = Field(default=None, description="WORKDIR.")
     ports: tuple[Text, ...] = Field(default=(), description="EXPOSE, as in 80 or 53/udp.")
@@ -248,9 +319,13 @@ class Image(Model):
     annotations: FrozenMap[FullText, Text] = Field(
         default=NOTHING, description="Annotations of index and manifests, beside org.opencontainers.image.*."
     )
-    media_types: Literal["oci", "docker"] = Field(default="oci", description="Docker's types carry no annotations.")
-    compression: Literal["gzip", "zstd"] = Field(default="gzip", description="Of the layers; Docker's types: gzip.")
-    audit: tuple[Allowed, ...] = Field(default=(), description="What the audit lets pass.")
+    media_types: Literal["oci", "docker"] = Field(
+        default="oci", description="Docker's carry no annotations, but old engines read no others."
+    )
+    compression: Literal["gzip", "zstd"] = Field(
+        default="gzip", description="How layers are compressed; Docker's types know gzip alone."
+    )
+    audit: tuple[Allowed, ...] = Field(default=(), description="What the audit lets pass though it looks wrong.")
     smoke: tuple[Smoke, ...] = Field(default=(), description="Commands started in the image's own file tree.")
 
     @model_validator(mode="after")

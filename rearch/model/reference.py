@@ -51,10 +51,9 @@ class Reference:
 
     @property
     def name(self) -> str:
-        """For people: with the tag where there is one, else with the beginning of the digest."""
-        if self.tag is not None:
-            return f"{self.place}:{self.tag}"
-        return f"{self.place}@{(self.digest or '')[:19]}..."
+        """For people: as `str`, with the beginning of the digest alone."""
+        tag = f":{self.tag}" if self.tag is not None else ""
+        return f"{self.place}{tag}" + (f"@{self.digest[:19]}..." if self.digest is not None else "")
 
     @property
     def place(self) -> str:
@@ -78,8 +77,9 @@ class Reference:
 def parse_reference(text: str) -> Reference:
     """Read `debian`, `arm64v8/debian:12`, `localhost:5000/x@sha256:...`; what is left out is filled in as Docker does.
 
-    Without a registry (a first part with a dot, a port, an upper-case letter, or `localhost`) it is docker.io, and
-    there a name without a slash is in library/. Without tag and digest the tag is `latest`. Errors: BadReference.
+    Without a registry (a first part with a dot, a port, or `localhost`) it is docker.io, and there a name without a
+    slash is in library/. Without tag and digest the tag is `latest`. Docker also takes `Rancher/agent` for an image of
+    a host called Rancher; here it is the mistake that it looks like. Errors: BadReference.
     """
     _check_shape(text)
     rest, digest = _split_digest(text)
@@ -149,7 +149,7 @@ def _split_registry(text: str, name: str) -> tuple[str, str, int]:
 
 
 def _is_registry(first: str) -> bool:
-    return first == "localhost" or "." in first or ":" in first or first != first.lower()
+    return first.lower() == "localhost" or "." in first or ":" in first
 
 
 def _check_repository(text: str, path: str, start: int) -> None:

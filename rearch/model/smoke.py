@@ -40,9 +40,11 @@ Regex = Annotated[str, AfterValidator(_expression), Says("regular expression (Py
 
 
 class Smoke(Model):
-    """One start of a binary, natively or under qemu-user."""
+    """One start of a program, natively or under qemu-user."""
 
-    run: tuple[Text, ...] = Field(min_length=1, description="Output name and arguments.")
+    run: tuple[Text, ...] = Field(
+        min_length=1, description="Name of an output, and arguments; under `image` the path of a program, and arguments."
+    )
     env: FrozenMap[Variable, Text] = Field(default=NOTHING, description="The whole environment.")
     stdin: Text = Field(default="", description="What it reads.")
     exit: Count = Field(default=0, le=255, description="Exit code that is wanted.")

@@ -47,6 +47,7 @@ def _debian(base: DebianBase, platform: Platform, lock: Lock) -> DebianOrigin:
     if not isinstance(found, PinnedPackages):
         raise NotLocked([str(name)])
     return DebianOrigin(
+        suite=base.debian,
         packages=found.packages,
         accounts=base.accounts,
         links=base.links,

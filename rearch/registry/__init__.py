@@ -1,1 +1,1 @@
-"""The OCI distribution protocol."""
+"""The distribution protocol: client, auth, errors."""

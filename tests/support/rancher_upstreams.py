@@ -8,6 +8,8 @@ same few lines; everything else is small stand-ins of our own. Each program can 
     scheduler       --metadata-address answers:1,-,bad,broken    metadata that answers so; it ends after the last one
     agent           CPUINFO=<file>                says what it read from that instead of /proc/cpuinfo
     agent           ADDRESS=limit                 says how long a container may take to get its address
+
+The scripts that images copy are stand-ins too: of the same name at the same place, called with the same arguments.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from tests.support.rancher_programs import (
     SCHEDULER_METADATA,
     SHARE_MNT,
 )
+from tests.support.rancher_scripts import HAPROXY_RELOAD, HAPROXY_TEMPLATE, START
 from tests.support.repositories import Content, Executable, Repository, make_repository
 
 TAGS = {
@@ -49,9 +52,15 @@ _VENDOR_METADATA: dict[str, Content] = _VENDOR | {
 _CPU = "core/hostInfo/cpu_info_unix.go"
 
 _SOURCES: Mapping[str, Mapping[str, Content]] = {
-    "healthcheck": {"main.go": HEALTHCHECK, **_VENDOR_METADATA},
+    "healthcheck": {
+        "main.go": HEALTHCHECK,
+        "pkg/haproxy/haproxy_reload.sh": Executable(HAPROXY_RELOAD),
+        "pkg/haproxy/haproxy_template.cfg": HAPROXY_TEMPLATE,
+        **_VENDOR_METADATA,
+    },
     "plugin-manager": {
         "main.go": PLUGIN_MANAGER,
+        "package/start.sh": Executable(START),
         "network/manager.go": PLUGIN_MANAGER_NETWORK,
         **_VENDOR_METADATA,
     },

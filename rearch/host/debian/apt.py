@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
@@ -13,6 +13,7 @@ from rearch.host.debian.entries import ArchiveEntry, for_architecture, known_sui
 from rearch.host.debian.fetcher import AptFetcher, Run
 from rearch.host.debian.roots import archive_roots
 from rearch.host.debian.state import AptState
+from rearch.host.debian.suites import archive_entries, suite_entries
 from rearch.host.debian.tools import AptTools, Say, check_path, find_apt
 from rearch.host.process import Processes
 
@@ -68,12 +69,17 @@ class HostApt:
         found = read_entries(self.tools.sourcelist, self.tools.sourceparts)
         if not found:
             raise NoArchives(self.tools)
-        release = _OS_RELEASE.read_text(encoding="utf-8") if _OS_RELEASE.is_file() else ""
-        tables = [path.read_text(encoding="utf-8") for path in sorted(_DISTRO_INFO.glob("*.csv"))]
-        own, others = of_distribution(found, known_suites(release, tables))
+        own, others = of_distribution(found, self.known)
         for entry in others:
             self.say(f"apt: {entry.place}: left out, since {' '.join(entry.suites)} is no suite of the distribution")
         return own
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """Names that suites begin with."""
+        release = _OS_RELEASE.read_text(encoding="utf-8") if _OS_RELEASE.is_file() else ""
+        tables = [path.read_text(encoding="utf-8") for path in sorted(_DISTRO_INFO.glob("*.csv"))]
+        return known_suites(release, tables)
 
     def state(self, architecture: str) -> AptState:
         """The state for a Debian architecture; the host's own has source packages too."""
@@ -81,8 +87,34 @@ class HostApt:
             if architecture not in self._states:
                 entries = for_architecture(self.entries, architecture)
                 cache = check_path(self.cache)
-                self._states[architecture] = AptState(self.tools, cache, architecture, entries, self.processes)
+                self._states[architecture] = AptState(
+                    self.tools, cache, architecture, entries, self.processes, sources=architecture == self.tools.native
+                )
             return self._states[architecture]
+
+    def suite_states(self, suite: str, architecture: str) -> Iterator[AptState]:
+        """States for the packages of one release, in the order in which they are to be tried: that of the host's own
+        archives with the suite's name put in place, then that of the settings' archives.
+
+        Errors: NoArchives when neither is there.
+        """
+        try:
+            own = self.entries
+        except NoArchives:
+            if not self._archives:
+                raise
+            own = ()
+        for entries in (suite_entries(own, suite, self.known), archive_entries(self._archives, own, suite)):
+            if entries:
+                yield self._suite_state(for_architecture(entries, architecture), suite, architecture)
+
+    def _suite_state(self, entries: tuple[ArchiveEntry, ...], suite: str, architecture: str) -> AptState:
+        with self._guard:
+            name = f"{architecture} {suite} {' '.join(uri for entry in entries for uri in entry.uris)}"
+            if name not in self._states:
+                cache = check_path(self.cache)
+                self._states[name] = AptState(self.tools, cache, architecture, entries, self.processes, sources=False)
+            return self._states[name]
 
     @cached_property
     def downloads(self) -> DebianDownloads:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from rearch.errors import RearchError, StepError, TemporaryError, VerificationError
 from rearch.formats.hashing import copy_hashed, sha256_file
+from rearch.formats.held import HeldDownloads
 from rearch.host.debian.fetcher import AptFetcher, Miss, Missed, Order, Run
 from rearch.host.mirrors import OfflineError, masked
 from rearch.model.source import DebianFile
@@ -93,6 +91,7 @@ class DebianDownloads:
         self, cache: Path, fetcher: Callable[[], AptFetcher] | None, roots: Callable[[Run], tuple[str, ...]]
     ) -> None:
         self._folder = cache / "downloads"
+        self._held = HeldDownloads(self._folder)
         self._fetcher = fetcher
         self._roots = roots
 
@@ -104,37 +103,15 @@ class DebianDownloads:
         """
         wanted = tuple(files)
         unique = {file.sha256: _checked(file) for file in wanted}
-        self._folder.mkdir(parents=True, exist_ok=True)
         missing = [file for file in unique.values() if not self._is_there(file)]
         if missing:
-            with self._locked(missing):
+            with self._held.locked(file.sha256 for file in missing):
                 still = [file for file in missing if not self._is_there(file)]
                 self._fetch(still, run, moved or (lambda *_: None))
-        return tuple(self._place(file) for file in wanted)
-
-    def _place(self, file: DebianFile) -> Path:
-        return self._folder / file.sha256
+        return tuple(self._held.place(file.sha256) for file in wanted)
 
     def _is_there(self, file: DebianFile) -> bool:
-        """Looked at with its content: a cache that rotted is fetched anew, not built from."""
-        place = self._place(file)
-        try:
-            if place.stat().st_size != file.size or sha256_file(place) != file.sha256:
-                return False
-            # Its time is its last use, by which `invoke gc` goes.
-            os.utime(place)
-        except FileNotFoundError:
-            return False
-        return True
-
-    @contextlib.contextmanager
-    def _locked(self, files: Sequence[DebianFile]) -> Iterator[None]:
-        """One lock for each file, taken in one order by everybody, so that no two runs wait for each other."""
-        with contextlib.ExitStack() as stack:
-            for sha256 in sorted(file.sha256 for file in files):
-                lock = stack.enter_context((self._folder / f"{sha256}.lock").open("a"))
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        return self._held.find(file.sha256, file.size) is not None
 
     def _fetch(self, files: list[DebianFile], run: Run, moved: Moved) -> None:
         if not files:
@@ -166,18 +143,13 @@ class DebianDownloads:
     def _accept(self, file: DebianFile, order: Order, failures: dict[str, list[Missed]]) -> bool:
         """Give a file its name if it is the right one: copied first where apt left a link to a local archive."""
         draft = order.place
-        try:
-            if draft.is_symlink():
-                draft = _copied(draft)
-            with draft.open("rb+") as opened:
-                os.fsync(opened.fileno())
-        except FileNotFoundError:
+        if draft.is_symlink() and draft.exists():
+            draft = _copied(draft)
+        if not draft.is_file():
             return False
-        if draft.stat().st_size == file.size and sha256_file(draft) == file.sha256:
-            draft.chmod(0o644)
-            # apt gives it the archive's time, which is years ago.
-            os.utime(draft)
-            draft.replace(self._place(file))
+        found = sha256_file(draft)
+        if draft.stat().st_size == file.size and found == file.sha256:
+            self._held.accept(draft, file.sha256, found)
             return True
         draft.unlink()
         failures.setdefault(file.sha256, []).append(Missed(order, Miss.WRONG, "its size or sha256 differs"))

@@ -48,7 +48,11 @@ class UnknownDebianSource(UsageError):
 class UnknownDebianPackages(UsageError):
     """Binary packages that are not there for an architecture."""
 
-    def __init__(self, names: Iterable[str], architecture: str, known: Iterable[str]) -> None:
+    def __init__(
+        self, names: Iterable[str], architecture: str, known: Iterable[str], field: str = "cgo.packages"
+    ) -> None:
+        """`field` is where the recipe names them."""
+        self.field = field
         self.names = tuple(names)
         self.architecture = architecture
         self.known = tuple(known)
@@ -62,7 +66,7 @@ class UnknownDebianPackages(UsageError):
 
     def _advice(self) -> str:
         if self.known:
-            return "correct `cgo.packages` in the recipe"
+            return f"correct `{self.field}` in the recipe"
         return f"this host's archives have no {self.architecture} packages (an Architectures or [arch=] option?)"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rearch.errors import StepError
 from rearch.formats.debian_control import SourceRecord, parse_source_record, parse_stanzas
 from rearch.formats.debian_version import DebianVersion
 from rearch.host.debian.apt import HostApt
@@ -19,7 +18,10 @@ from rearch.host.debian.names import (
     checked_name,
     checked_version,
 )
+from rearch.host.debian.resolve_errors import UnmetBuildDependencies, UnmetDependencies, complaint
+from rearch.host.debian.root_fs_resolve import resolve_root_fs
 from rearch.host.debian.state import Answer, AptState
+from rearch.model.lock import PinnedPackages
 from rearch.model.platform import Platform
 from rearch.model.recipe import DebianSource
 from rearch.model.source import DebianFile, DebianPackage, PinnedDebian
@@ -31,32 +33,6 @@ _NOT_UNPACKED = {"base-files"}
 # Everything up to the first answer, without downloading: `-y` keeps apt from asking.
 # `-q` and not `-qq`, which would keep back what is unmet.
 _DRY = ("-q", "-y", "--print-uris")
-
-
-class UnmetBuildDependencies(StepError):
-    """apt cannot find what a source package builds with."""
-
-    def __init__(self, package: str, version: str, said: tuple[str, ...]) -> None:
-        self.package = package
-        self.version = version
-        super().__init__(
-            f"{package} {version}: apt cannot resolve what it builds with",
-            said,
-            hint="this host's apt lacks a suite or component that has it (contrib, backports?)",
-        )
-
-
-class UnmetDependencies(StepError):
-    """apt cannot find what packages of a sysroot depend on."""
-
-    def __init__(self, names: tuple[str, ...], architecture: str, said: tuple[str, ...]) -> None:
-        self.names = names
-        self.architecture = architecture
-        super().__init__(
-            f"apt cannot resolve what {', '.join(names)} depend on for {architecture}",
-            said,
-            hint="try fewer packages, or another suite in this host's apt",
-        )
 
 
 class DebianResolver:
@@ -104,6 +80,20 @@ class DebianResolver:
         if answer.exit != 0:
             raise _sysroot_failure(state, names, answer)
         return describe(state, [item for item in planned(answer.text) if item[0] not in _NOT_UNPACKED])
+
+    def resolve_root_fs(
+        self, suite: str, packages: tuple[str, ...], platform: Platform, pinned: PinnedPackages | None = None
+    ) -> PinnedPackages:
+        """These packages of a release for a platform, and all that they depend on, sorted by name.
+
+        No recommendations, and no Essential package that nothing depends on. Nothing that this host has installed
+        counts. `time` is the date of the archive's newest Release file; `pinned` is kept as it is when it has the
+        same packages, since a base is what its packages are, whenever the archive was written. The suite is looked
+        for in the archives of this host's apt, then in those of the settings.
+        Errors: NoDebianPort, UnknownSuite, UnknownDebianPackages, NotForArchitecture, VirtualPackage,
+        UnmetDependencies, AptUnreachable, OfflineError, AptMissing, NoArchives.
+        """
+        return resolve_root_fs(self._apt, suite, packages, platform, pinned)
 
     def _record(self, state: AptState, source: DebianSource) -> SourceRecord:
         """The record that is wanted; the lists are fetched again before it is said that there is none."""
@@ -155,14 +145,8 @@ def _go_libraries(state: AptState, record: SourceRecord) -> tuple[DebianPackage,
     """
     answer = state.ask("apt-get", *_DRY, "build-dep", f"{record.package}={record.version}")
     if answer.exit != 0:
-        raise UnmetBuildDependencies(record.package, record.version, _complaint(answer))
+        raise UnmetBuildDependencies(record.package, record.version, complaint(answer))
     return describe(state, [item for item in planned(answer.text) if GO_LIBRARY.match(item[0])])
-
-
-def _complaint(answer: Answer) -> tuple[str, ...]:
-    """What apt says of a problem: a table on the one stream (`x : Depends: y but ...`), a verdict on the other."""
-    lines = (line.strip() for line in answer.text.splitlines())
-    return (*[line for line in lines if line and not line.endswith("...")][-10:], *answer.said)
 
 
 def _install(state: AptState, names: tuple[str, ...]) -> Answer:
@@ -176,4 +160,4 @@ def _sysroot_failure(
     unknown = [name for name in names if name not in known]
     if unknown:
         return UnknownDebianPackages(unknown, state.architecture, sorted(known))
-    return UnmetDependencies(names, state.architecture, _complaint(answer))
+    return UnmetDependencies(names, state.architecture, complaint(answer))

@@ -11,10 +11,12 @@ import fcntl
 import hashlib
 import io
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from rearch.errors import StepError, TemporaryError
@@ -35,6 +37,7 @@ class AptUnreachable(TemporaryError):
 
     def __init__(self, places: tuple[str, ...], said: tuple[str, ...]) -> None:
         self.places = places
+        self.said = said
         super().__init__(
             "apt could not fetch any list of packages",
             (*(f"from {place}" for place in places), *said),
@@ -64,13 +67,22 @@ class AptState:
     """The state for one architecture and one set of archives. Safe for several runs at once (flock)."""
 
     def __init__(
-        self, tools: AptTools, cache: Path, architecture: str, entries: tuple[ArchiveEntry, ...], processes: Processes
+        self,
+        tools: AptTools,
+        cache: Path,
+        architecture: str,
+        entries: tuple[ArchiveEntry, ...],
+        processes: Processes,
+        *,
+        sources: bool,
     ) -> None:
+        """With `sources` the lists of source packages are fetched too."""
         self.architecture = architecture
         self._tools = tools
         self._entries = entries
         self._processes = processes
-        self._sources = render(entries, sources=architecture == tools.native)
+        self._targets = {"Packages", "Sources"} if sources else {"Packages"}
+        self._sources = render(entries, sources=sources)
         identity = hashlib.sha256(f"{architecture}\n{self._sources}".encode()).hexdigest()[:12]
         self._folder = cache / "debian" / f"{architecture}-{identity}"
         self._stamp = self._folder / "updated"
@@ -102,8 +114,7 @@ class AptState:
         say(f"apt: fetching lists of {self.architecture} packages")
         answer = self._run(("apt-get", "-q", "update"), UPDATE_TIMEOUT)
         targets = self._run(("apt-get", "indextargets", "--format", "$(CREATED_BY)"), QUERY_TIMEOUT)
-        wanted = {"Packages", "Sources"} if self.architecture == self._tools.native else {"Packages"}
-        if not wanted <= set(targets.text.split()):
+        if not self._targets <= set(targets.text.split()):
             raise AptUnreachable(self._places(), answer.said[:10])
         for line in answer.said:
             say(f"apt: {line}")
@@ -127,6 +138,20 @@ class AptState:
         if answer.exit is None:
             raise AptFailed(f"{' '.join(argv[:2])} did not end within {QUERY_TIMEOUT:.0f} s", answer.said)
         return answer
+
+    def released(self) -> int:
+        """The date of the newest Release file among the lists, in seconds since 1970.
+
+        Errors: AptFailed when none of them says one.
+        """
+        with self._locked():
+            lists = tuple((self._folder / "lists").iterdir())
+            found = [path for path in lists if path.name.endswith(("_InRelease", "_Release"))]
+            times = [release_time(path.read_text(encoding="utf-8", errors="replace")) for path in found]
+        known = [time for time in times if time is not None]
+        if not known:
+            raise AptFailed("no Release file of the archives says of what date it is", self._places())
+        return max(known)
 
     def _run(self, argv: tuple[str, ...], timeout: float) -> Answer:
         program, *rest = argv
@@ -181,6 +206,15 @@ class AptState:
             "Dir::Etc::sourceparts": str(folder / "sources.d"),
             "Dir::Log": str(folder / "log"),
         }
+
+
+def release_time(text: str) -> int | None:
+    """The Date of a Release file (https://wiki.debian.org/DebianRepository/Format), None where it has none."""
+    found = re.search(r"^Date:[ \t]*(.+?)[ \t]*$", text, re.MULTILINE)
+    try:
+        return max(0, int(parsedate_to_datetime(found[1]).timestamp())) if found else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def configuration(settings: Mapping[str, str], timeout: float) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from rearch.errors import VerificationError
 from rearch.formats.archive import extract
 from rearch.formats.deb import open_data, read_control
+from rearch.formats.debian_control import Stanza
 from rearch.formats.tree import Kind, link_text, walk
 from rearch.host.debian.apt import HostApt
 from rearch.model.source import DebianPackage
@@ -59,7 +60,7 @@ def unpack_packages(apt: HostApt, packages: Sequence[DebianPackage], root: Path,
     places = apt.downloads.get((package.file for package in packages), work.run, work.progress)
     root.mkdir(parents=True, exist_ok=True)
     for done, (package, place) in enumerate(zip(packages, places, strict=True), 1):
-        _check(package, place)
+        check_package(package, read_control(place))
         name = package.file.path.rpartition("/")[2]
         with open_data(place) as data:
             extract(data, root, limits=work.limits, name=name, rooted=True, merge=True)
@@ -68,8 +69,8 @@ def unpack_packages(apt: HostApt, packages: Sequence[DebianPackage], root: Path,
         work.say(f"unpacked {len(packages)} Debian packages")
 
 
-def _check(package: DebianPackage, place: Path) -> None:
-    control = read_control(place)
+def check_package(package: DebianPackage, control: Stanza) -> None:
+    """Whether a control file is of the package that was locked. Errors: WrongPackage."""
     found = (control.get("package", "?"), control.get("version", "?"), control.get("architecture", "?"))
     if found != (package.name, package.version, package.architecture):
         raise WrongPackage(package, found)

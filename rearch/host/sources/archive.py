@@ -62,8 +62,8 @@ class ArchiveSources:
 
     def obtain(self, source: PinnedArchive, work: Workspace) -> Path:
         """The archive in the cache, fetched when it is not there. Errors: those of rearch.host.http.download."""
+        from rearch.formats.held import HeldDownloads
         from rearch.host.http import download
-        from rearch.host.tools_store import HeldDownloads
 
         url = rewrite(source.url, self._mirrors)
         name = file_name(source.url)

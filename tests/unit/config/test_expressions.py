@@ -97,7 +97,7 @@ def test_faults(text: str, word: str, words: str, hint: str | None) -> None:
 def test_names_that_are_known_later_need_a_place_that_waits() -> None:
     (fault,) = faults_of("${{ commit }}", NOW)
     assert fault.text == "commit is known only later"
-    assert fault.hint == "it can stand under build, verify and smoke"
+    assert fault.hint == "it can stand under build, verify, smoke and image"
 
 
 def test_every_fault_of_a_text_with_its_number() -> None:

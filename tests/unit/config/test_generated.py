@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from rearch.config.examples import EXAMPLES
 from rearch.config.reference import render_reference
 from rearch.config.schema import DRAFT, render_schemas
-from rearch.config.settings import leaves, variable
+from rearch.config.settings import has_variable, leaves, variable
 from rearch.model.recipe import Recipe
 from rearch.model.stack import Settings, StackFile
 from rearch.model.toolchain import Toolchain
@@ -146,7 +146,16 @@ def test_a_good_recipe_fits() -> None:
 
 def test_the_reference_names_every_setting_with_its_variable() -> None:
     page = render_reference()
-    assert all(f"`{variable(path)}`" in page for path, _ in leaves())
+    assert all((f"`{variable(path)}`" in page) is has_variable(shape) for path, shape in leaves())
+    assert "`REARCH_REGISTRIES_" not in page
+
+
+def test_the_reference_describes_each_mapping_once() -> None:
+    heads = [line for line in render_reference().splitlines() if line.startswith("### ")]
+    assert len(heads) == len(set(heads))
+    assert "### Recipe: `image.base` with `debian`" in heads
+    assert "### Recipe: `image.stages`, each" in heads
+    assert not any("image.stages.accounts" in line for line in heads)
 
 
 def test_the_reference_is_markdown_without_stray_html() -> None:

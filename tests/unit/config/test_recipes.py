@@ -246,7 +246,7 @@ WRONG = {
     "an override of what is shared": (
         RECIPE + "platforms:\n  arm64: {edits: [], version: 1}\n",
         [
-            "10:11: platforms.arm64.edits cannot differ by platform; only build, verify, smoke can",
+            "10:11: platforms.arm64.edits cannot differ by platform; only build, verify, smoke, image can",
             "10:22: platforms.ar",
         ],
     ),
@@ -260,7 +260,7 @@ WRONG = {
     ),
     "an override that is no mapping": (
         RECIPE + "platforms:\n  arm64: [x]\n",
-        ["10:3: platforms.arm64: keys are wanted (build, verify, smoke)"],
+        ["10:3: platforms.arm64: keys are wanted (build, verify, smoke, image)"],
     ),
     "overrides that are no mapping": (RECIPE + "platforms: [x]\n", ["9:1: platforms: a mapping is wanted"]),
     "another name": (RECIPE.replace("name: a", "name: b"), ["1:7: name is b, but the file is called a.yaml"]),
@@ -270,7 +270,7 @@ WRONG = {
     ),
     "a name that is known too late": (
         RECIPE.replace("${{ version }}", "${{ commit }}"),
-        ["4:48: commit is known only later; it can stand under build, verify and smoke"],
+        ["4:48: commit is known only later; it can stand under build, verify, smoke and image"],
     ),
     "a variable that comes later": (
         RECIPE + 'vars: {a: "${{ vars.b }}", b: x}\n',

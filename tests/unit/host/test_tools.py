@@ -8,9 +8,7 @@ import pytest
 
 from rearch.errors import RearchError
 from rearch.host.tools_pip import download_command, last_lines, pip_environment
-from rearch.host.tools_store import HeldDownloads, WrongContent
 from rearch.host.tools_system import BadConstraint, system_tool, tool_version, toolchain_inputs, within
-from rearch.model.digest import Digest
 from rearch.model.platform import parse_platform
 from rearch.model.step import PypiOrigin
 from rearch.model.toolchain import Toolchain
@@ -98,36 +96,6 @@ def test_a_wheel_with_a_version_of_its_own() -> None:
     origin = toolchain_inputs(toolchain(version="1.23.4", hosts=hosts), AMD64, None).origin
     assert isinstance(origin, PypiOrigin)
     assert origin.version == "1.23.4.4"
-
-
-def test_held_files_are_checked_every_time(tmp_path: Path) -> None:
-    held, data = HeldDownloads(tmp_path / "downloads"), b"content"
-    name = Digest.of(data).hex
-    calls: list[Path] = []
-
-    def fetch(into: Path) -> None:
-        calls.append(into)
-        into.write_bytes(data)
-
-    path = held.get(name, fetch)
-    assert held.get(name, fetch) == path
-    assert len(calls) == 1
-    path.write_bytes(b"damaged")
-    assert held.get(name, fetch).read_bytes() == data
-    assert len(calls) == 2
-
-
-def test_wrong_content_gets_no_name(tmp_path: Path) -> None:
-    held = HeldDownloads(tmp_path)
-
-    def fetch(into: Path) -> None:
-        into.write_bytes(b"other")
-
-    with pytest.raises(WrongContent) as caught:
-        held.get("0" * 64, fetch)
-    assert caught.value.found == Digest.of(b"other").hex
-    assert not (tmp_path / ("0" * 64)).exists()
-    assert not list(tmp_path.glob("*.new"))
 
 
 def test_every_error_says_what_to_do() -> None:

@@ -1,0 +1,1 @@
+"""The Docker engine: where it is, which client can build with it, and the docker builder."""

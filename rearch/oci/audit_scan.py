@@ -1,0 +1,136 @@
+"""Reads one layer from its stream, once, and notes what audits want of it. Nothing is unpacked to disk.
+
+What was seen is remembered by the blob's digest: a base is scanned once for ever.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from rearch.formats.hashing import Readable
+from rearch.oci.audit_content import HEAD, Started, holds_nothing, look_at
+from rearch.oci.audit_packages import is_record, read_record
+from rearch.oci.audit_seen import (
+    ElfSeen,
+    LayerSeen,
+    OtherSeen,
+    PackageSeen,
+    ScriptSeen,
+    TextSeen,
+    known_name,
+)
+from rearch.oci.entry import EntryKind, LayerEntry
+from rearch.oci.image_tree_index import recall, remember, remembered, write_memory
+from rearch.oci.read_layer import layer_entries, open_layer
+from rearch.oci.types import Descriptor
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+# To be raised when the values of audit_seen, or what is looked for, change.
+SCANNER = 1
+
+# Accounts, and what the two loaders of Linux are configured by.
+_TEXT = re.compile(r"etc/(?:passwd|group|ld\.so\.conf|ld\.so\.conf\.d/[^/]+\.conf|ld-musl-[^/]+\.path)")
+_TEXT_LIMIT = 1 << 20
+# BINPRM_BUF_SIZE of the kernel: it reads no more of a script's first line.
+_SCRIPT_LINE = 256
+
+
+def scan_layer(layout: Path, layer: Descriptor, cache: Path | None) -> LayerSeen:
+    """What the layer holds; from `cache` (a folder shared by all runs) where it was scanned before.
+
+    Errors: those of open_layer and layer_entries (damaged, cut off, hostile).
+    """
+    place = cache / "scan" / layer.hex[:2] / f"{layer.hex}.{SCANNER}.json" if cache is not None else None
+    known = remembered(place, _form().validate_python)
+    if isinstance(known, LayerSeen):
+        return known
+    seen, entries = _scan(layout, layer)
+    if place is not None:
+        write_memory(place, _form().dump_python(seen, mode="json"))
+        # The entries passed by as well: who puts the layers over one another need not read the blob again.
+        if recall(cache, layer) is None:
+            remember(cache, layer, entries)
+    return seen
+
+
+@lru_cache(maxsize=1)
+def _form() -> TypeAdapter[LayerSeen]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(LayerSeen)
+
+
+def _scan(layout: Path, layer: Descriptor) -> tuple[LayerSeen, tuple[LayerEntry, ...]]:
+    scan = _Scan()
+    with open_layer(layout, layer) as stream:
+        for entry, content in layer_entries(stream):
+            scan.add(entry, content)
+    return scan.result(), tuple(scan.entries)
+
+
+@dataclass(slots=True)
+class _Scan:
+    """What was seen so far."""
+
+    entries: list[LayerEntry] = field(default_factory=list)
+    elves: list[ElfSeen] = field(default_factory=list)
+    others: list[OtherSeen] = field(default_factory=list)
+    scripts: list[ScriptSeen] = field(default_factory=list)
+    packages: list[PackageSeen] = field(default_factory=list)
+    texts: list[TextSeen] = field(default_factory=list)
+
+    def add(self, entry: LayerEntry, content: BinaryIO | None) -> None:
+        number = len(self.entries)
+        self.entries.append(entry)
+        if entry.kind is EntryKind.FILE and entry.size and content is not None:
+            start = Started(b"", content).read(HEAD)
+            if holds_nothing(start):
+                self._text(number, entry, Started(start, content))
+            else:
+                self._look(number, entry, start, content)
+
+    def _text(self, number: int, entry: LayerEntry, content: Readable) -> None:
+        path = known_name(entry.path)
+        if _TEXT.fullmatch(path):
+            text = content.read(_TEXT_LIMIT).decode("utf-8", "replace")
+            self.texts.append(TextSeen(number=number, path=path, text=text))
+        elif is_record(path):
+            self.packages += read_record(path, content)
+        else:
+            start = content.read(HEAD)
+            self.scripts += _script(number, path, entry.mode, start)
+            self._look(number, entry, start, content)
+
+    def _look(self, number: int, entry: LayerEntry, start: bytes, content: Readable) -> None:
+        for seen in look_at(start, content, number, entry):
+            if isinstance(seen, ElfSeen):
+                self.elves.append(seen)
+            else:
+                self.others.append(seen)
+
+    def result(self) -> LayerSeen:
+        return LayerSeen(
+            files=sum(entry.kind is EntryKind.FILE for entry in self.entries),
+            elves=tuple(self.elves),
+            others=tuple(self.others),
+            scripts=tuple(self.scripts),
+            packages=tuple(self.packages),
+            texts=tuple(self.texts),
+        )
+
+
+def _script(number: int, path: str, mode: int, start: bytes) -> tuple[ScriptSeen, ...]:
+    """The first line of what the kernel would start as a script (fs/binfmt_script.c)."""
+    if not start.startswith(b"#!") or not mode & 0o111:
+        return ()
+    line = start[2:_SCRIPT_LINE].partition(b"\n")[0].strip(b" \t").decode("utf-8", "backslashreplace")
+    interpreter, _, argument = line.replace("\t", " ").partition(" ")
+    if not interpreter:
+        return ()
+    return (ScriptSeen(number=number, path=path, interpreter=interpreter, argument=argument.strip()),)

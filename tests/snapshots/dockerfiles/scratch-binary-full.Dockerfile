@@ -1,0 +1,23 @@
+# Rendered by rearch from the template scratch-binary: files on a base, or on nothing.
+FROM base
+ARG FLAVOUR
+ENV PLAIN="1" \
+    SPACES="two words" \
+    DOLLAR="\$HOME" \
+    QUOTE="say \"hi\"" \
+    END="c:\\"
+COPY --chown=0:0 --chmod=0755 ["\"source/package/start here.sh\"", "\"/opt/start here/\""]
+COPY --chown=agent:agent ["files/etc", "/etc/agent"]
+COPY --chown=0:0 --chmod=0755 ["linux/arm/v7/agent", "/usr/bin/"]
+COPY --chown=root:adm --chmod=4755 ["linux/arm/v7/other/helper", "/usr/bin/helper"]
+EXPOSE 80
+EXPOSE 53/udp
+VOLUME ["/var/lib/agent", "\"/with space\""]
+WORKDIR /var/lib/agent
+USER agent:agent
+STOPSIGNAL SIGINT
+HEALTHCHECK --interval=1500ms --timeout=30s --start-period=60s --retries=3 CMD ["curl", "-f", "http://localhost"]
+LABEL org.opencontainers.image.title="agent" \
+      org.example.why="it is \"so\" \\"
+ENTRYPOINT ["/usr/bin/tini", "--"]
+CMD ["agent", "--flag", "two words", "a \"quoted\" $one"]
