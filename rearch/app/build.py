@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from rearch.app.images import deliver
 from rearch.app.prepare import LOCK, Prepared, load, prepare
 from rearch.app.request import Request
 from rearch.app.wiring import Adapters
@@ -99,6 +100,7 @@ def build(request: Request, report: Reporter) -> BuildResult:
             written = (*output.collect(results), *output.collect_images(indexes))
             output.write_index(results, indexes)
             state.remember(plan)
+        delivered = deliver(indexes, request, adapters, report)
     folders = tuple(output.place(result.compiled.step.id) for result in results)
     layouts = tuple(place_of(output.root, index.repository) for index in indexes)
     return BuildResult(
@@ -107,18 +109,17 @@ def build(request: Request, report: Reporter) -> BuildResult:
         indexes=indexes,
         written=written,
         folders=folders,
-        answers=(
-            *map(str, folders),
-            *(
-                f"{layout}:{index.result.facts['tag']}@{index.digest}"
-                for layout, index in zip(layouts, indexes, strict=True)
-            ),
-        ),
+        answers=(*map(str, folders), *(_said(index, output) for index in indexes), *delivered.answers),
         failed=summary.failed,
-        errors=(*prepared.errors, *_errors(results, indexes, request)),
+        errors=(*prepared.errors, *_errors(results, indexes, request), *delivered.errors),
         watched=_watched(request, project, prepared, (*folders, *layouts, output.root / "build.json")),
         records=tuple(adapters.store.folder(planned.key) / "result.json" for planned in plan.steps),
     )
+
+
+def _said(index: BuiltIndex, output: Output) -> str:
+    """How a finished index is named on stdout: skopeo takes it behind `oci:`, without the digest."""
+    return f"{place_of(output.root, index.repository)}:{index.result.facts['tag']}@{index.digest}"
 
 
 def _drop_damaged(plan: Plan, store: Store, output: Output, report: Reporter) -> bool:

@@ -14,7 +14,8 @@ class Request:
     """A run on some components of a project.
 
     `stacks` and `platforms`: None for what the project says. `only` names components (`name` or `stack/name`).
-    `flags` are settings given on the command line; `environment` is the process's own.
+    `flags` are settings given on the command line; `environment` is the process's own. `load`: put the images into the
+    Docker engine; `export`: `docker-archive`, or nothing.
     """
 
     project: Path
@@ -28,3 +29,5 @@ class Request:
     fresh: bool = False
     keep_going: bool = False
     require_smoke: bool = False
+    load: bool = False
+    export: str = ""

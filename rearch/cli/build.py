@@ -30,10 +30,15 @@ HELP = {
     "explain": "with the plan: the fields of each step's inputs that changed",
     "require-smoke": "a smoke check that cannot run here is an error",
     "progress": "auto, plain, tty, json or quiet",
-    "output": "folder for results, instead of the project's output/",
+    "output": "folder for results, instead of the project's output/; or docker-archive: also write a file for "
+    "`docker load` of each image and platform to output/archives/",
+    "load": "put the images into the Docker engine",
     "verbose": "show reused steps, and every setting with its origin",
     "project": "the project's folder; default: the one around here",
 }
+
+
+EXPORTS = ("docker-archive",)
 
 
 def _help(*names: str) -> dict[str, str]:
@@ -53,6 +58,8 @@ def make_request(
     named = {"arch": arch, "platform": platform, "stack": stack, "only": only}
     given = {flag: _not_empty(flag, value) for flag, value in named.items()}
 
+    if rest.get("output") in EXPORTS:
+        rest["export"] = rest.pop("output")
     flags = {name: rest.pop(name) for name in ("jobs", "offline", "output") if rest.get(name)}
     rest = {name: value for name, value in rest.items() if name not in ("jobs", "offline", "output")}
     return Request(
@@ -96,6 +103,7 @@ def _reporter(kind: str, request: Request, *, verbose: bool) -> Reporter:
         "require-smoke",
         "progress",
         "output",
+        "load",
         "verbose",
         "project",
     ),
@@ -117,14 +125,16 @@ def build(
     require_smoke: bool = False,
     progress: str = "auto",
     output: str = "",
+    load: bool = False,
     verbose: bool = False,
     project: str = "",
 ) -> int:
-    """Rebuild the stacks for another architecture: fetch, patch, compile, verify, smoke."""
+    """Rebuild the stacks for another architecture: fetch, patch, compile, verify, smoke, images."""
     root = project_root(context, project)
     asked = {"arch": arch, "platform": platform, "stack": stack, "only": only, "output": output, "locked": locked}
     stamp = Stamp(root, asked | {"require_smoke": require_smoke, "jobs": jobs}, environment())
-    if not (dry_run or explain or fresh or verbose) and progress != "json" and _as_before(stamp, progress):
+    asks_more = load or output in EXPORTS
+    if not (dry_run or explain or fresh or verbose or asks_more) and progress != "json" and _as_before(stamp, progress):
         return 0
     request = make_request(
         context,
@@ -140,6 +150,7 @@ def build(
         locked=locked,
         fresh=fresh,
         require_smoke=require_smoke,
+        load=load,
     )
     if dry_run or explain:
         return _show_plan(request, progress=progress, explain=explain, verbose=verbose)

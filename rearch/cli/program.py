@@ -11,6 +11,7 @@ from invoke import Argument, Collection, Config, Exit, ParseError, Program
 from rearch import __version__
 from rearch.cli import build as build_tasks
 from rearch.cli import care
+from rearch.cli import images as image_tasks
 from rearch.errors import ExitCode
 
 
@@ -22,6 +23,8 @@ def collection() -> Collection:
         build_tasks.build,
         build_tasks.plan,
         build_tasks.lock,
+        image_tasks.audit,
+        image_tasks.validate,
         care.fixes,
         care.schema,
         care.doctor,

@@ -109,7 +109,7 @@ def _read(path: Path) -> bytes:
 
 
 def template_folders(project: Path) -> TemplateFolders:
-    """The project's folder, which need not be there, and rearch's own: in a wheel inside the package, else beside it."""
+    """The project's folder, which need not be there, and rearch's own: in a wheel in the package, else beside it."""
     package = Path(__file__).parents[1]
     inside = package / "_templates"
     return TemplateFolders(project=project / FOLDER, shipped=inside if inside.is_dir() else package.parent / FOLDER)

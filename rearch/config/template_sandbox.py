@@ -41,7 +41,8 @@ LOOP_NAMES = frozenset(["index", "index0", "revindex", "revindex0", "first", "la
     "previtem",
     "nextitem",
 }
-# Reading and starting a template takes about as long as so many turns of a loop.
+# How many turns of a loop take as long as a call, and as starting another template.
+CALL_COSTS = 10
 INCLUDE_COSTS = 200
 
 
@@ -153,7 +154,7 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
         return isinstance(owner, Mapping | LoopContext) and name in MAPPING_METHODS | LOOP_NAMES
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        WORK.get().spend()
+        WORK.get().spend(CALL_COSTS)
         if isinstance(obj, Undefined):
             str(obj)  # raises, with the name
         if getattr(obj, "__name__", "") == "replace" and isinstance(getattr(obj, "__self__", None), str):

@@ -73,7 +73,7 @@ class BuildahBuilder:
     def build(self, order: ImageOrder, work: Workspace) -> BuiltImage:
         """Run the Dockerfile, and leave the layers of the result in the order's layout.
 
-        Errors: BadDockerfile, WrongStage (before anything starts), ToolMissing, NoSubordinateIds, NoEmulation,
+        Errors: BadDockerfile, WrongBase (before anything starts), ToolMissing, NoSubordinateIds, NoEmulation,
         BuildFailed, BuildahFailed, WrongResult; those of read_image and make_layer.
         """
         plan = planned(order, read_stages(order))

@@ -258,3 +258,30 @@ def host_platform(machine: str) -> Platform:
         if machine in row.uname:
             return Platform("linux", row.name)
     return parse_platform(machine)
+
+
+# What an index may name beside PLATFORMS: such images can be joined, but not built here. The systems and architectures
+# are those of `go tool dist list`, the variants manifest-tool's (v2/pkg/util of github.com/estesp/manifest-tool).
+OCI_SYSTEMS = (
+    *("aix", "android", "darwin", "dragonfly", "freebsd", "illumos", "ios", "js", "linux", "netbsd", "openbsd"),
+    *("plan9", "solaris", "wasip1", "windows"),
+)
+OCI_ARCHITECTURES = tuple(
+    sorted(
+        {platform.oci_architecture for platform in PLATFORMS}
+        | {"loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "wasm"}
+    )
+)
+OCI_VARIANTS = {"arm": ("v5", "v6", "v7"), "arm64": ("v8",)}
+
+
+def platform_key(os: str, architecture: str, variant: str = "", *more: str) -> tuple[str, ...]:
+    """Equal for two spellings of one platform: normalised where rearch knows the platform, else as it is written.
+
+    `more`: version and features of the operating system. Errors: none.
+    """
+    text = "/".join(part for part in (os, architecture, variant) if part)
+    try:
+        return (str(parse_platform(text)), *more)
+    except UnknownPlatform:
+        return (text, *more)

@@ -43,7 +43,8 @@ class Smoke(Model):
     """One start of a program, natively or under qemu-user."""
 
     run: tuple[Text, ...] = Field(
-        min_length=1, description="Name of an output, and arguments; under `image` the path of a program, and arguments."
+        min_length=1,
+        description="Name of an output, and arguments; under `image` the path of a program, and arguments.",
     )
     env: FrozenMap[Variable, Text] = Field(default=NOTHING, description="The whole environment.")
     stdin: Text = Field(default="", description="What it reads.")

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from rearch.formats.archive_errors import CorruptArchive, TruncatedArchive
 from rearch.formats.hashing import Readable, blocks
 from rearch.oci.layout_errors import BlobTooLarge, MissingBlob, WrongBlob
 from rearch.oci.types import Descriptor
@@ -71,7 +72,8 @@ def read_blob(layout: Place, descriptor: Descriptor, *, limit: int = DOCUMENT_LI
 def open_blob(layout: Place, descriptor: Descriptor) -> Iterator[Readable]:
     """A blob of any size, to be read once from its beginning.
 
-    When the block ends without an error, what was left is read too, and the digest compared. Errors: MissingBlob,
+    When the block ends without an error, or because the bytes make no sense to an unpacker, what was left is read too,
+    and the digest compared. Errors: MissingBlob,
     WrongBlob (the size at once, the digest at the end).
     """
     with ExitStack() as stack:
@@ -82,11 +84,19 @@ def open_blob(layout: Place, descriptor: Descriptor) -> Iterator[Readable]:
         if size != descriptor.size:
             raise WrongBlob(layout, descriptor.digest, f"it has {size} bytes, and should have {descriptor.size}")
         hashed = Hashed(file)
-        yield hashed
-        for _ in blocks(hashed):
-            pass
-        if hashed.hex != descriptor.hex:
-            raise WrongBlob(layout, descriptor.digest, f"its digest is sha256:{hashed.hex}")
+        try:
+            yield hashed
+        except (CorruptArchive, TruncatedArchive):
+            _finish(layout, descriptor, hashed)  # bytes that are wrong are the cause, where they are
+            raise
+        _finish(layout, descriptor, hashed)
+
+
+def _finish(layout: Place, descriptor: Descriptor, hashed: Hashed) -> None:
+    for _ in blocks(hashed):
+        pass
+    if hashed.hex != descriptor.hex:
+        raise WrongBlob(layout, descriptor.digest, f"its digest is sha256:{hashed.hex}")
 
 
 class Hashed:

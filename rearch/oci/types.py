@@ -204,6 +204,7 @@ class ImageConfig(BaseModel):
     os: str
     variant: str | None = None
     os_version: str | None = Field(default=None, alias="os.version")
+    os_features: tuple[str, ...] | None = Field(default=None, alias="os.features", strict=False)
     config: RunConfig | None = None
     rootfs: RootFs = RootFs()
     history: tuple[History, ...] | None = Field(default=None, strict=False)

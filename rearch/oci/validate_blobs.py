@@ -13,7 +13,7 @@ from rearch.errors import RearchError
 from rearch.formats.archive_errors import ArchiveError, BadName
 from rearch.formats.hashing import BLOCK, blocks
 from rearch.oci.layout_blobs import blob_path
-from rearch.oci.layout_errors import MissingBlob, WrongBlob
+from rearch.oci.layout_errors import MissingBlob
 from rearch.oci.read_layer import layer_entries, open_layer
 from rearch.oci.types import Descriptor
 from rearch.oci.validate_faults import Finding, finding
@@ -61,12 +61,8 @@ def check_layer(layout: Path, descriptor: Descriptor, progress: Progress) -> Lay
         with open_layer(layout, descriptor) as stream:
             plain = _Watched(stream, _label(descriptor), progress)
             diff_id = _read(plain, names)
-    except (MissingBlob, WrongBlob) as error:
-        return LayerFound(diff_id=None, findings=(finding(error),))
     except RearchError as error:
-        # It cannot be unpacked: because its bytes are wrong, or was it made so?
-        wrong = check_blob(layout, descriptor, progress)
-        return LayerFound(diff_id=None, findings=wrong or (finding(error),))
+        return LayerFound(diff_id=None, findings=(finding(error),))
     return LayerFound(diff_id=diff_id, findings=tuple(names))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from rearch.registry.wire import Wire
 
 CONNECTIONS = 4
 _DIGEST = "docker-content-digest"
+_SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,7 @@ class RegistryClient:
             return None
         digest = answer.headers.get(_DIGEST, "")
         size = answer.headers.get("content-length", "")
-        if not digest.startswith("sha256:"):
+        if not _SHA256.fullmatch(digest):
             document = self.manifest(reference)
             return Found(digest=document.digest, media_type=document.media_type, size=len(document.data))
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip()

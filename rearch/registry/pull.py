@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from rearch.errors import RearchError
+from rearch.formats.archive_errors import CannotWrite
 from rearch.formats.held import HeldDownloads
 from rearch.model.platform import Platform
 from rearch.model.reference import Reference, parse_reference
@@ -50,7 +51,11 @@ class RegistryPuller:
     def _manifest(self, name: Reference, layout: Path, work: Workspace) -> Manifest:
         def fetch(into: Path) -> None:
             work.say(f"{name}: from {name.registry}")
-            into.write_bytes(self._client.manifest(name).data)
+            data = self._client.manifest(name).data
+            try:
+                into.write_bytes(data)
+            except OSError as error:
+                raise CannotWrite(str(into), error) from error
 
         place = self._held.get(_hex(name.identifier), fetch)
         document = make_document(name, place.read_bytes(), "")

@@ -9,13 +9,25 @@ from rearch.model.base import FrozenDict
 from rearch.model.lock import PinnedBase
 from rearch.model.platform import Platform
 from rearch.model.reference import Reference, parse_reference
-from rearch.oci.types import MANIFESTS, Descriptor, ImageConfig, Index, Manifest, read_document
+from rearch.oci.types import (
+    DOCKER_CONFIG,
+    INDEXES,
+    MANIFESTS,
+    OCI_CONFIG,
+    BadDocument,
+    Descriptor,
+    ImageConfig,
+    Index,
+    Manifest,
+    read_document,
+)
 from rearch.registry.client import RegistryClient
 from rearch.registry.documents import Document
 from rearch.registry.errors import BaseMoved
 
 CONFIG_LIMIT = 8 << 20
 _MOST_DEPTH = 3
+_MOST_ENTRIES = 1000
 _ATTESTATION = "vnd.docker.reference.type"
 
 
@@ -75,19 +87,30 @@ class BaseResolver:
     def _images(self, name: Reference, document: Document, depth: int) -> Iterator[tuple[str, Platform | None, str]]:
         """Every image: its platform as it is written and as it is meant, and the manifest's digest."""
         if not document.is_index:
-            manifest = read_document(Manifest, document.data, document.name)
-            yield (*self._config_platform(name, manifest), document.digest)
+            yield self._image(name, document)
             return
-        for entry in read_document(Index, document.data, document.name).manifests:
+        entries = read_document(Index, document.data, document.name).manifests
+        if len(entries) > _MOST_ENTRIES:
+            raise BadDocument(document.name, (f"it has {len(entries)} entries; {_MOST_ENTRIES} is the limit",))
+        for entry in entries:
             if _ATTESTATION not in (entry.annotations or {}):
                 yield from self._entry(name, entry, depth)
 
     def _entry(self, name: Reference, entry: Descriptor, depth: int) -> Iterator[tuple[str, Platform | None, str]]:
         if entry.media_type in MANIFESTS and entry.platform is not None:
             yield str(entry.platform), entry.platform.known, entry.digest
-        elif depth:
+        elif entry.media_type not in (*MANIFESTS, *INDEXES) or entry.artifact_type or not depth:
+            yield f"{entry.artifact_type or entry.media_type} (no image)", None, entry.digest
+        else:
             # An index inside, or an image that only its own config describes.
             yield from self._images(name, self._client.manifest(name.at(entry.digest)), depth - 1)
+
+    def _image(self, name: Reference, document: Document) -> tuple[str, Platform | None, str]:
+        manifest = read_document(Manifest, document.data, document.name)
+        kind = manifest.artifact_type or manifest.config.media_type
+        if kind not in (OCI_CONFIG, DOCKER_CONFIG):
+            return f"{kind} (no image)", None, document.digest
+        return (*self._config_platform(name, manifest), document.digest)
 
     def _config_platform(self, name: Reference, manifest: Manifest) -> tuple[str, Platform | None]:
         data = self._client.read_blob(name, manifest.config, CONFIG_LIMIT)

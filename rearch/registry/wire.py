@@ -21,6 +21,8 @@ from rearch.registry.patience import Later, Patience
 from rearch.registry.sites import Site, Sites
 
 _TOO_MUCH = (429, 503)
+# None stands for "not even the environment's".
+_NO_PROXY: Any = {"http": None, "https": None, "all": None}
 
 
 class _Adapter(HTTPAdapter):
@@ -131,6 +133,7 @@ class Wire:
                 stream=True,
                 allow_redirects=False,
                 timeout=self._timeout,
+                proxies=_NO_PROXY if site.direct else None,
                 verify=False if site.insecure else None,
             )
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError) as error:
@@ -153,7 +156,6 @@ class Wire:
         session.headers.clear()
         session.headers.update({"User-Agent": f"rearch/{__version__}", "Accept-Encoding": "identity"})
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        session.trust_env = not site.direct
         if tls and site.insecure:
             # It was asked for, in the settings; a warning for each connection helps nobody.
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)

@@ -13,12 +13,12 @@ from rearch.oci.layout import (
     blob_path,
     load_image,
     read_blob,
-    read_image,
     start_layout,
     write_index_json,
 )
 from rearch.oci.types import OCI_MANIFEST, Descriptor, PlatformObject
 from rearch.steps.base_debian import debian_base
+from rearch.steps.context import FileChanged
 from rearch.steps.layout_artifacts import layout_artifacts
 from rearch.steps.ports import ImagePuller, Outcome, RootFsBuilder, Workspace
 
@@ -40,7 +40,8 @@ def run_base(inputs: BaseInputs, work: Workspace, images: ImagePuller, root_fs: 
     """Leave a layout with one image in `work.files`.
 
     Facts: `name` (what it was made of), `digest` (of the manifest), `packages` ([name, version, architecture] of each
-    Debian package; of other bases none is known without reading the layers). Errors: those of the ports; WrongBase.
+    Debian package; of other bases none is known without reading the layers). Errors: those of the ports and of load_disk_image;
+    WrongBase, FileChanged.
     """
     start_layout(work.files)
     match inputs.origin:
@@ -75,10 +76,14 @@ def _pulled(origin: RegistryOrigin, platform: Platform, work: Workspace, images:
 
 
 def _from_disk(origin: DiskOrigin, platform: Platform, work: Workspace) -> LayoutImage:
-    from rearch.oci.disk_image import load_disk_image
+    from rearch.oci.disk_image import disk_digest, load_disk_image
 
-    load_disk_image(work.project / origin.path, origin.kind, origin.ref, platform, work.files)
-    return read_image(work.files)
+    path = work.project / origin.path
+    image = load_disk_image(path, origin.kind, origin.ref, platform, work.files, limits=work.limits)
+    # Afterwards: what was read is what was planned with.
+    if disk_digest(path, origin.kind) != origin.digest:
+        raise FileChanged(origin.path)
+    return image
 
 
 def _check_platform(image: LayoutImage, platform: Platform, name: str) -> None:

@@ -36,6 +36,7 @@ CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, BIND, RAW, A
 KEPT = {CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, BIND, RAW, AUDIT_WRITE, SETFCAP}
 DEVICES = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}
 LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"}
+HOSTNAME = b"rearch"
 NOT_STARTED = 125
 
 
@@ -48,22 +49,21 @@ class NotStarted(Exception):
 
 
 def in_new_world(request: dict[str, Any], report: dict[str, Any]) -> int:
-    """Mounts, the loopback, the program."""
+    """Mounts, the loopback, the program. Errors: Refused, NotStarted."""
     stage = Path(request["stage"])
     try:
         mount("none", "/", "", MS_REC | MS_PRIVATE)
         mount("tmpfs", str(stage), "tmpfs", MS_NOSUID, "mode=0755,size=1g")
+        request = request | {"root": fresh_root(request["root"], stage, report)}
+        mount_devices(folder_in(request["root"], "dev"), stage / "dev")
     except OSError as error:
         raise Refused(str(error)) from error
-    request = request | {"root": fresh_root(request["root"], stage, report)}
-    mount_devices(folder_in(request["root"], "dev"), stage / "dev")
     with noted(report, "/proc is empty"):
         mount("proc", str(folder_in(request["root"], "proc")), "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     with noted(report, "no loopback"):
         raise_loopback()
-    name = b"rearch"
     with noted(report, "the host's name is seen"):
-        call("sethostname", name, len(name))
+        call("sethostname", HOSTNAME, len(HOSTNAME))
     if request["binfmt"] is not None and report["means"] == "user namespace":
         with noted(report, "children are not emulated"):
             register(request["binfmt"], stage / "binfmt")

@@ -7,9 +7,11 @@ library), and nothing but a start finds them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
-from rearch.model.command import Completed
+from rearch.model.command import Command, Completed
+from rearch.model.platform import Platform
 from rearch.model.smoke import Smoke
 from rearch.model.step import SmokeInputs
 from rearch.steps.ports import Emulator, Outcome, Workspace
@@ -26,24 +28,37 @@ def run_smoke(inputs: SmokeInputs, work: Workspace, emulator: Emulator | None) -
     Errors: SmokeFailed with every check that failed; EmulatorCrashed; EmulatorGone when the plan knew one.
     """
     if inputs.emulator == MISSING:
-        note = f"{NOT_RUN}: no qemu-{inputs.platform.arch.qemu} on this host (apt-get install qemu-user-static)"
-        work.say(note)
-        return Outcome(facts={"outcome": NOT_RUN, "emulator": MISSING, "checks": []}, note=note)
+        return not_run(no_emulator(inputs.platform), MISSING, work)
     if inputs.emulator is not None and emulator is None:
         raise EmulatorGone(inputs.emulator)
     used = emulator if inputs.emulator is not None else None
     trials = tuple(_prepare(check, inputs, work, used, number) for number, check in enumerate(inputs.checks, 1))
-    failures = tuple(failure for trial in trials if (failure := _try(trial, work)) is not None)
+    failures = tuple(failure for trial in trials if (failure := attempt(trial, work, work.run, _hint)) is not None)
     if failures:
         raise SmokeFailed(inputs.platform, len(trials), failures)
-    checks = [list(check.run) for check in inputs.checks]
-    return Outcome(facts={"outcome": PASSED, "emulator": inputs.emulator, "checks": checks}, note=_note(inputs))
+    return passed(inputs.checks, inputs.emulator)
 
 
-def _note(inputs: SmokeInputs) -> str:
-    count = len(inputs.checks)
-    how = f"under {inputs.emulator}" if inputs.emulator else "natively"
-    return f"{count} check{'s' if count != 1 else ''} passed {how}"
+def no_emulator(platform: Platform) -> str:
+    """Why nothing of a foreign platform can be started."""
+    return f"no qemu-{platform.arch.qemu} on this host (apt-get install qemu-user-static)"
+
+
+def not_run(why: str, emulator: str | None, work: Workspace) -> Outcome:
+    """The outcome of checks that could not be made here."""
+    note = f"{NOT_RUN}: {why}"
+    work.say(note)
+    return Outcome(facts={"outcome": NOT_RUN, "emulator": emulator, "checks": []}, note=note)
+
+
+def passed(checks: Sequence[Smoke], emulator: str | None) -> Outcome:
+    """The outcome of checks that were all met."""
+    count = len(checks)
+    how = f"under {emulator}" if emulator else "natively"
+    return Outcome(
+        facts={"outcome": PASSED, "emulator": emulator, "checks": [list(check.run) for check in checks]},
+        note=f"{count} check{'s' if count != 1 else ''} passed {how}",
+    )
 
 
 def _prepare(check: Smoke, inputs: SmokeInputs, work: Workspace, emulator: Emulator | None, number: int) -> Trial:
@@ -56,16 +71,24 @@ def _prepare(check: Smoke, inputs: SmokeInputs, work: Workspace, emulator: Emula
     return Trial(check=check, binary=binary, command=command, emulator=emulator)
 
 
-def _try(trial: Trial, work: Workspace) -> Failure | None:
-    """One check; None when it is met. A crash of qemu itself is tried again: it is known to come and go."""
+def attempt(
+    trial: Trial,
+    work: Workspace,
+    run: Callable[[Command], Completed],
+    hint: Callable[[Trial, Completed], str | None],
+) -> Failure | None:
+    """One check; None when it is met. A crash of qemu itself is tried again: it is known to come and go.
+
+    `hint` says what is known about such an end. Errors: EmulatorCrashed, and those of `run`.
+    """
     for number in range(1, TRIES + 1):
         work.say(f"$ {trial.line}")
-        done = work.run(trial.command)
+        done = run(trial.command)
         fault = emulator_fault(done) if trial.emulator else None
         if fault is None:
             reasons = tuple(_reasons(trial.check, done))
-            return Failure(trial=trial, completed=done, reasons=reasons, hint=_hint(trial, done)) if reasons else None
-        work.say(f"{trial.command.argv[0]} itself failed ({fault}), try {number} of {TRIES}")
+            return Failure(trial=trial, completed=done, reasons=reasons, hint=hint(trial, done)) if reasons else None
+        work.say(f"{trial.emulated_by} itself failed ({fault}), try {number} of {TRIES}")
     raise EmulatorCrashed(trial, done, fault or "")
 
 
@@ -93,19 +116,38 @@ _TARGET_ILL = re.compile(r"uncaught target signal 4\b")
 
 def _hint(trial: Trial, done: Completed) -> str | None:
     """What is known about such an end, from the likeliest to the most general."""
-    from rearch.formats.elf import read_elf
+    loader = missing_loader(trial, done)
+    if loader:
+        return f"it is dynamic and {loader} is not there: name its libraries in `build.go.cgo.packages`"
+    return known_end(trial, done)
+
+
+def missing_loader(trial: Trial, done: Completed) -> str | None:
+    """The loader that qemu did not find."""
+    found = _LOADER.search(done.output) if trial.emulator else None
+    return found["loader"] if found else None
+
+
+def known_end(trial: Trial, done: Completed) -> str | None:
+    """What is known about such an end, wherever the program was started."""
     from rearch.planning.fixes.explain import explain
 
-    loader = _LOADER.search(done.output) if trial.emulator else None
-    if loader:
-        return f"it is dynamic and {loader['loader']} is not there: name its libraries in `build.go.cgo.packages`"
     if trial.emulator and _TARGET_ILL.search(done.output):
         return f"an instruction that {trial.emulator.name} lacks: it was compiled for a newer processor"
-    facts = read_elf(trial.binary)
-    version = facts.go.version.removeprefix("go").partition(" ")[0] if facts and facts.go else ""
-    known = explain(done.output, version)
+    known = explain(done.output, _go_version(trial.binary))
     if known:
         return "; ".join(hint.text for hint in known)
     if done.exit is None and not trial.check.stop:
         return "a program that keeps running needs `stop: true` and `expect` with what it prints when it is ready"
     return None
+
+
+def _go_version(binary: Path) -> str:
+    """Of a Go program, as in 1.27.3; empty for anything else, also what cannot be read."""
+    from rearch.formats.elf import BrokenElf, read_elf
+
+    try:
+        facts = read_elf(binary)
+    except BrokenElf:
+        return ""
+    return facts.go.version.removeprefix("go").partition(" ")[0] if facts and facts.go else ""

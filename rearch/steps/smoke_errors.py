@@ -62,7 +62,7 @@ class EmulatorCrashed(StepError):
         self.completed = completed
         self.fault = fault
         super().__init__(
-            f"{trial.command.argv[0]} crashed while it ran {trial.check.run[0]}: {fault}",
+            f"{trial.emulated_by} crashed while it ran {trial.check.run[0]}: {fault}",
             [f"$ {trial.line}", *last_lines(completed)],
             "the emulator failed, not the program: try a newer qemu-user, or limit this check's `platforms`",
         )

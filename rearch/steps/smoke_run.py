@@ -26,18 +26,24 @@ _QEMU_SAYS = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One check, made ready."""
+    """One check, made ready. `words` are what a person would type for it, where that is not the command itself."""
 
     check: Smoke
     binary: Path
     command: Command
     emulator: Emulator | None
+    words: tuple[str, ...] = ()
+
+    @property
+    def emulated_by(self) -> str:
+        """What runs it, for messages."""
+        return self.emulator.argv[0] if self.emulator else self.command.argv[0]
 
     @property
     def line(self) -> str:
         """The command for a shell, as it can be copied."""
         env = [f"{name}={value}" for name, value in self.command.env]
-        line = shlex.join(("env", "-i", *env, *self.command.argv))
+        line = shlex.join(self.words or ("env", "-i", *env, *self.command.argv))
         text = self.command.stdin.decode("utf-8", "replace")
         return f"printf %s {shlex.quote(text)} | {line}" if text else line
 

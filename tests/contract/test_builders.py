@@ -7,24 +7,29 @@ its reason and with the value that it has there: a difference that goes away fai
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from rearch.errors import RearchError, UsageError
+from rearch.errors import RearchError, UsageError, VerificationError
 from rearch.host.building.failure import BuildFailed
-from rearch.host.building.take import WrongStage
+from rearch.host.docker.endpoint import find_endpoint
+from rearch.host.docker.engine import connected
+from rearch.host.process import Processes
 from rearch.model.platform import Platform, parse_platform
 from rearch.oci.dockerfile.errors import BadDockerfile
 from rearch.oci.layout import blob_path, read_image
+from rearch.oci.types import Compression, Types
 from tests.support.builders import BUILDERS, EPOCH, Built, Setting
-from tests.support.engine import emulation
-from tests.support.layouts import File, Folder, Hard, Link, make_image
+from tests.support.engine import emulation, engine_environment
+from tests.support.layouts import File, Folder, Hard, Link, Thing, make_image
 from tests.support.tiny_programs import failing, writer
 
 ARM64, AMD64 = parse_platform("arm64"), parse_platform("amd64")
@@ -242,13 +247,23 @@ class Difference:
 
 NO_SHELL = "buildah wraps commands into /bin/sh -c, whatever SHELL says (1.28)"
 NO_PLACE = "buildah leaves WorkingDir out where nobody has set it; `/` is what it means"
-EACH_FOR_ITSELF = "BuildKit copies every source of a COPY by itself: names of one file become files"
+EACH_FOR_ITSELF = "engines copy every source of a COPY by itself: names of one file become files; embedded keeps them"
+ORDER = "buildah puts a variable that the base has, too, behind the base's others"
+RANGE = "buildah writes a range of ports as one port, which no engine understands (1.28)"
+
+_PORTS: dict[str, object] = {port: {} for port in ("53/udp", "80/tcp", "8000-8002/tcp", "9/tcp")}
+_ENV = ["BASE=yes", "ONE=new", "TWO=two words", "PATH=/opt/bin:/usr/bin", "THREE=1-from-top", "AFTER=1"]
+_ENV += ["OLD=the old form", "GIVEN_WAS=given", "FOR=linux/arm64/arm64", "UNSET=fallback"]
 
 DIFFERENCES: tuple[Difference, ...] = (
     Difference("a shell of its own", "buildah", "Cmd", ["/bin/sh", "-c", "run that"], NO_SHELL),
     Difference("scratch", "buildah", "WorkingDir", None, NO_PLACE),
+    Difference("stages", "buildah", "WorkingDir", None, NO_PLACE),
     Difference("what .dockerignore leaves", "buildah", "WorkingDir", None, NO_PLACE),
     Difference("stages", "docker", "hard/hard-b", "file 0777 0:0 ed5465b9220d", EACH_FOR_ITSELF),
+    Difference("stages", "buildah", "hard/hard-b", "file 0777 0:0 ed5465b9220d", EACH_FOR_ITSELF),
+    Difference("settings", "buildah", "ExposedPorts", _PORTS, RANGE),
+    Difference("settings", "buildah", "Env", _ENV, ORDER),
 )
 
 
@@ -271,8 +286,8 @@ def make_base(layout: Path, platform: Platform, *more: File) -> None:
     ]
     folders = [Folder("usr"), Folder("usr/bin"), Folder("usr/lib"), Folder("usr/share"), Folder("etc")]
     links = [Link("bin", "usr/bin"), Link("lib", "/usr/lib"), Link("usr/bin/sh-link", "sh")]
-    first = [*folders, *links, *accounts, *more, File("usr/bin/sh", b"shell", 0o755)]
-    second = [
+    first: list[Thing] = [*folders, *links, *accounts, *more, File("usr/bin/sh", b"shell", 0o755)]
+    second: list[Thing] = [
         *(Folder("opt"), Folder("opt/kept", 0o700), File("opt/kept/old", b"old", 0o640, 9, 9)),
         *(Folder("usr"), Folder("usr/share"), File("usr/share/hard-a", b"hard", 0o777)),
         Hard("usr/share/hard-b", "usr/share/hard-a"),
@@ -310,8 +325,6 @@ def text(dockerfile: str) -> str:
 
 def arranged(setting: Setting, case: Case) -> Setting:
     """The setting for a case: its files, its platform."""
-    from dataclasses import replace
-
     fill(setting.context, case.files)
     stages = setting.stages if "base" in case.dockerfile else {}
     return replace(setting, args=case.args, platform=case.platform, stages=stages)
@@ -344,7 +357,9 @@ def assert_whole(built: Built, where: Setting) -> None:
     image = built.image
     if where.stages and image.base_layers:
         base = read_image(where.stages["base"])
-        assert image.layers[: image.base_layers] == base.manifest.layers
+        assert [layer.digest for layer in image.layers[: image.base_layers]] == [
+            layer.digest for layer in base.manifest.layers
+        ]
         for layer in base.manifest.layers:
             mine, theirs = (blob_path(layout, layer.digest) for layout in (built.layout, where.stages["base"]))
             assert mine.samefile(theirs)
@@ -356,3 +371,119 @@ def assert_whole(built: Built, where: Setting) -> None:
     assert len(image.config.rootfs.diff_ids) == len(image.layers)
     for layer in image.layers:
         assert blob_path(built.layout, layer.digest).stat().st_size == layer.size
+
+
+@pytest.mark.parametrize("builder", BUILDERS)
+def test_building_again_gives_the_same_bytes(setting: Setting, builder: str) -> None:
+    """Also from a context that was put together at another time."""
+    dockerfile = "FROM base\nCOPY folder /folder\nWORKDIR /new\n"
+    first = setting.build(builder, dockerfile)
+    for folder, _, names in os.walk(setting.context):
+        for name in (".", *names):
+            os.utime(Path(folder) / name, (1, 1_000_000), follow_symlinks=False)
+    again = setting.build(builder, dockerfile)
+    assert (again.image.config, again.image.layers) == (first.image.config, first.image.layers)
+
+
+@pytest.mark.parametrize("builder", BUILDERS)
+@pytest.mark.parametrize(
+    ("types", "compression", "media_type"),
+    [
+        ("oci", "zstd", "application/vnd.oci.image.layer.v1.tar+zstd"),
+        ("docker", "gzip", "application/vnd.docker.image.rootfs.diff.tar.gzip"),
+    ],
+)
+def test_layers_are_compressed_as_ordered(
+    setting: Setting, builder: str, types: Types, compression: Compression, media_type: str
+) -> None:
+    where = replace(setting, media_types=types, compression=compression)
+    built = where.build(builder, "FROM base\nCOPY one /one\n")
+    assert [layer.media_type for layer in built.image.layers[built.image.base_layers :]] == [media_type]
+    assert built.tree()["one"].startswith("file 0644 0:0")
+
+
+@pytest.mark.parametrize("builder", BUILDERS)
+def test_a_base_of_another_platform_is_refused_before_anything_starts(setting: Setting, builder: str) -> None:
+    make_base(setting.folder / "foreign", AMD64)
+    where = replace(setting, stages={"base": setting.folder / "foreign"})
+    with pytest.raises(VerificationError, match=r"linux/amd64.*linux/arm64"):
+        where.build(builder, "FROM base\nCOPY one /one\n")
+    assert not list((where.folder / builder).rglob("Dockerfile"))
+
+
+@pytest.mark.parametrize("builder", BUILDERS)
+@pytest.mark.parametrize(
+    ("dockerfile", "message"),
+    [
+        ("FROM base\nCOPPY one /one\n", "test.Dockerfile.j2:2: unknown instruction COPPY"),
+        ("FROM base\nCOPY $NOTHING /one\n", "test.Dockerfile.j2:2: .*NOTHING"),
+        ("FROM debian:bookworm\n", "test.Dockerfile.j2:1: .*debian:bookworm"),
+        ("FROM base\nCOPY --from=bass /a /b\n", "test.Dockerfile.j2:2: .*bass.*base"),
+        ("FROM base\nCOPY --chmod=0999 one /one\n", "test.Dockerfile.j2:2: .*0999"),
+    ],
+)
+def test_a_bad_dockerfile_is_refused_by_all_in_the_same_words(
+    setting: Setting, builder: str, dockerfile: str, message: str
+) -> None:
+    with pytest.raises(BadDockerfile, match=message) as caught:
+        setting.build(builder, dockerfile)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("builder", BUILDERS)
+def test_a_missing_file_is_told_with_its_line(setting: Setting, builder: str) -> None:
+    with pytest.raises(RearchError, match=r"test\.Dockerfile\.j2:3") as caught:
+        setting.build(builder, "FROM base\nCOPY one /one\nCOPY ones /two\n")
+    assert "ones" in caught.value.render()
+
+
+@pytest.fixture
+def running(setting: Setting) -> Setting:
+    """A base that holds programs: /writer makes the file /made, /failing exits with 3."""
+    programs = [File("writer", writer(ARM64, "/made", b"made by RUN\n")), File("failing", failing(ARM64, 3))]
+    make_base(setting.folder / "programs", ARM64, *programs)
+    return replace(setting, stages={"base": setting.folder / "programs"})
+
+
+# What engines mount over while RUN goes on; where the base lacks it, it stays behind, empty.
+MOUNT_POINTS = {"dev", "proc", "sys", "run", "etc/hostname", "etc/hosts", "etc/resolv.conf"}
+NOTHING = hashlib.sha256().hexdigest()[:12]
+
+
+@pytest.mark.parametrize("builder", ENGINES)
+def test_run_is_emulated(running: Setting, builder: str) -> None:
+    with emulation(ARM64):
+        built = running.build(builder, 'FROM base\nCOPY one /one\nRUN ["/writer"]\nENV LAST=1\n')
+    tree = built.tree()
+    assert tree["made"].startswith("file 0644 0:0")
+    more = set(tree) - set(running.build("embedded", "FROM base\nCOPY one /one\n").tree()) - {"made"}
+    assert more <= MOUNT_POINTS
+    assert {tree[path].partition(" ")[2] for path in more} <= {"0755 0:0", f"0755 0:0 {NOTHING}"}
+    assert max(built.times()) <= EPOCH
+
+
+@pytest.mark.parametrize("builder", ENGINES)
+def test_a_run_that_fails_is_told_with_its_line(running: Setting, builder: str) -> None:
+    with emulation(ARM64), pytest.raises(BuildFailed) as caught:
+        running.build(builder, 'FROM base\nCOPY one /one\n\n# why\nRUN ["/writer"]\nRUN ["/failing"]\n')
+    assert (caught.value.line, caught.value.instruction) == (6, 'RUN ["/failing"]')
+    assert any("3" in line and "exit" in line for line in caught.value.details)
+    assert caught.value.exit_code == 1
+
+
+def test_embedded_refuses_run_and_says_who_can(running: Setting) -> None:
+    with pytest.raises(UsageError, match=r"test\.Dockerfile\.j2:2") as caught:
+        running.build("embedded", 'FROM base\nRUN ["/writer"]\n')
+    assert "docker" in caught.value.render()
+    assert "buildah" in caught.value.render()
+
+
+@pytest.mark.parametrize("dockerfile", ["FROM base\nCOPY one /one\n", "FROM base\nCOPY one /one\nCOPY nothing /two\n"])
+def test_nothing_stays_in_the_engine(setting: Setting, dockerfile: str) -> None:
+    with suppress(BuildFailed):
+        setting.build("docker", dockerfile)
+    sent = (setting.folder / "docker/work-1/scratch/Dockerfile").read_text()
+    tag = sent.split()[1]
+    assert tag.startswith("rearch-stage:")
+    with connected(find_endpoint("", engine_environment()), Processes(), engine_environment()) as engine:
+        assert [name for name in (tag, tag.removesuffix("-0")) if engine.has(name)] == []

@@ -234,7 +234,7 @@ def test_a_layer_that_was_changed_in_place_is_made_again(tmp_path: Path) -> None
     ("image", "wanted"),
     [
         ("image:\n  repository: Hello\n", "image.repository"),
-        ("image:\n  repository: hello\n  files: [{{binary: helo, to: /x}}]\n", "did you mean 'hello'"),
+        ("image:\n  repository: hello\n  files: [{{binary: helo, to: /x}}]\n", "did you mean hello"),
         ("image:\n  repository: hello\n  files: [{{file: nothing, to: /x}}]\n", "there is no file"),
         ("image:\n  repository: hello\n  template: scratch-binry\n", "scratch-binary"),
     ],

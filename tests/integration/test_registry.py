@@ -173,6 +173,22 @@ def test_an_index_in_an_index_and_an_image_that_only_its_config_describes(plain:
     assert pinned.platforms == {"linux/arm64": arm.digest, "linux/amd64": amd.digest}
 
 
+def test_what_is_no_image_is_left_out_and_alone_it_is_no_base(plain: Server, puller: Puller) -> None:
+    arm = put_image(plain, "lib/artifact", "arm64").manifest
+    config = plain.put_blob("lib/artifact", b"{}")
+    chart = {"mediaType": "application/vnd.cncf.helm.config.v1+json", "digest": config, "size": 2}
+    document = {"schemaVersion": 2, "mediaType": arm.media_type, "config": chart, "layers": []}
+    digest = plain.put_manifest("lib/artifact", "chart", document, arm.media_type)
+    entry = Descriptor(media_type=arm.media_type, digest=digest, size=len(json.dumps(document)))
+    signature = arm.model_copy(update={"platform": None, "artifact_type": "application/vnd.signature"})
+    put_index(plain, "lib/artifact", "1", [entry, signature, arm])
+    resolver = BaseResolver(puller.client)
+    assert resolver.resolve(f"{plain.host}/lib/artifact:1").platforms == {"linux/arm64": arm.digest}
+    with pytest.raises(NoKnownPlatform) as caught:
+        resolver.resolve(f"{plain.host}/lib/artifact:chart")
+    assert caught.value.found == ("application/vnd.cncf.helm.config.v1+json (no image)",)
+
+
 @pytest.mark.parametrize("types", ["oci", "docker"])
 def test_a_single_manifest_is_for_the_platform_in_its_config(plain: Server, puller: Puller, types: str) -> None:
     image = put_image(plain, "lib/single", "arm/v6", tag=types, types=types)  # type: ignore[arg-type]
@@ -716,6 +732,30 @@ def test_a_mirror_takes_the_place_of_a_registry(plain: Server, stored: Stored, t
         with pytest.raises(errors.NotInRegistry) as caught:
             BaseResolver(client).resolve("base:none")
         assert f"docker.io/library/base:none (mirrored at {plain.host}/lib/library/base)" in caught.value.what
+
+
+def test_a_proxy_of_the_environment_is_for_others(
+    plain: Server, stored: Stored, puller: Puller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with run_between() as proxy:
+        for name_ in ("http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name_, f"http://{proxy.host}")
+        monkeypatch.setenv("no_proxy", "")
+        puller.client.ping(plain.host)
+        assert not proxy.seen
+        proxy.faults = [Fault(path="registry.invalid", status=200, body=b"{}")]
+        registries = {"registry.invalid": RegistrySettings(plain_http=True)}
+        with RegistryClient(registries=registries, certificates=None) as client:
+            client.ping("registry.invalid")
+        assert len(proxy.seen) == 1
+
+
+def test_a_head_without_a_digest_is_asked_again_in_full(between: Between, stored: Stored, puller: Puller) -> None:
+    between.faults = [Fault(path="/manifests/", without="Docker-Content-Digest")]
+    found = puller.client.head(name(between.host))
+    assert found == puller.client.head(name(between.host))
+    assert [method for method, _, _ in between.seen] == ["HEAD", "GET", "HEAD"]
+    assert puller.client.head(name(between.host, "lib/base:none")) is None
 
 
 def test_connections_are_kept(between: Between, stored: Stored, puller: Puller) -> None:

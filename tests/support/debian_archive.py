@@ -152,12 +152,21 @@ class DebianArchive:
     binaries: dict[str, list[str]] = field(default_factory=dict)
 
     def add_deb(
-        self, name: str, files: Mapping[str, Content], *, version: str = "1.0-1", arch: str = "all", depends: str = ""
+        self,
+        name: str,
+        files: Mapping[str, Content],
+        *,
+        version: str = "1.0-1",
+        arch: str = "all",
+        depends: str = "",
+        provides: str = "",
     ) -> DebianPackage:
         """Put a binary package into the pool."""
         fields = {"Package": name, "Version": version, "Architecture": arch, "Maintainer": "A Person <a@example.org>"}
         if depends:
             fields["Depends"] = depends
+        if provides:
+            fields["Provides"] = provides
         data = deb_of({**fields, "Description": "a package"}, files)
         path = f"pool/main/{name[0]}/{name}/{name}_{version.rpartition(':')[2]}_{arch}.deb"
         self._write(path, data)

@@ -1,7 +1,7 @@
 """Programs of a few bytes that the kernel (or qemu) really runs, made by code: for RUN without a base that has a shell.
 
-    writer(ARM64, "/made", b"text")     # creates the file with that text, and exits with 0
-    failing(ARM64, 3)                   # exits with 3
+writer(ARM64, "/made", b"text")     # creates the file with that text, and exits with 0
+failing(ARM64, 3)                   # exits with 3
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Why a build failed: the Dockerfile's line and the end of the output, read from what BuildKit or buildah printed.
 
 Newer clients name the line themselves (`Dockerfile:3`); the one of 20.10 shows the failing instruction alone, as
-` > [stage-1 2/2] RUN make:`, and buildah as `building at STEP "RUN make":`: it is looked for in the Dockerfile.
+` > [stage-1 2/2] RUN make:`, and buildah the one that it began last, as
+`STEP 2/3: RUN make`: they are looked for in the Dockerfile.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from rearch.oci.dockerfile.instructions import Dockerfile
 LINES = 20
 _NAMED = re.compile(r"^(?:Dockerfile|[\w./-]*Dockerfile):(\d+)$", re.MULTILINE)
 _PARSE = re.compile(r"(?i)dockerfile parse error (?:on )?line (\d+)")
-_STEP = re.compile(r"^ > \[[^\]]*\] (.+?):?\s*$|building at STEP \"(.+?)\": ", re.MULTILINE)
+_STEP = re.compile(r"^ > \[[^\]]*\] (.+?):?\s*$", re.MULTILINE)
+_BUILDAH = re.compile(r"^(?:\[\d+/\d+\] )?STEP \d+/\d+: (.+)$", re.MULTILINE)
 _EXEC_FORMAT = re.compile(r"exec format error|exec user process caused", re.IGNORECASE)
 _NETWORK = re.compile(r"failed to do request|dial tcp|i/o timeout|TLS handshake timeout|connection refused")
 
@@ -77,10 +79,10 @@ def failing(lines: Sequence[tuple[int, str]], output: str) -> tuple[int, str]:
         number = int(found[1])
         before = [each for each in lines if each[0] <= number]
         return (before[-1][0], before[-1][1]) if before else (number, "")
-    steps = _STEP.findall(output)
+    steps = _STEP.findall(output) or _BUILDAH.findall(output)
     if not steps:
         return 0, ""
-    wanted = _plain(steps[-1][0] or steps[-1][1])
+    wanted = _plain(steps[-1])
     same = [each for each in lines if _plain(each[1]) == wanted]
     return same[0] if len(same) == 1 else (same[0][0] if same else 0, wanted)
 

@@ -53,7 +53,7 @@ def planned(order: ImageOrder, images: Sequence[StageImage]) -> Planned:
         return dict(line.partition("=")[::2] for line in (config.env if config else None) or ())
 
     outside = Outside(args=order.args, platform=order.platform, images=frozenset(by_name), environment=environment)
-    stages = plan_stages(dockerfile, outside)
+    stages = plan_stages(dockerfile, outside, lambda _instruction: ())  # engines refuse for themselves
     named = {mention.image for mention in _mentions(dockerfile, stages, by_name)} | _mounted(dockerfile, by_name)
     return Planned(
         text=order.dockerfile,

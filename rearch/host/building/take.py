@@ -21,12 +21,14 @@ from typing import TYPE_CHECKING, BinaryIO
 from rearch.errors import VerificationError
 from rearch.formats.hashing import BLOCK, copy_hashed
 from rearch.host.building.config import taken_config
+from rearch.oci.embedded.bases import WrongBase
 from rearch.oci.entry import LayerEntry
 from rearch.oci.layer import make_layer
+from rearch.oci.layer_stream import compress_stream
 from rearch.oci.layout import LayoutImage, blob_path, link_blob, read_image
 from rearch.oci.order import BuiltImage, ImageOrder
-from rearch.oci.read_layer import layer_entries
-from rearch.oci.types import Descriptor, ImageConfig
+from rearch.oci.read_layer import layer_entries, open_layer
+from rearch.oci.types import LAYERS, Descriptor, ImageConfig, layer_type
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -41,19 +43,6 @@ class WrongResult(VerificationError):
         self.template = template
         self.problem = problem
         super().__init__(f"{template}: the engine's result: {problem}", hint="build it again; then look at the engine")
-
-
-class WrongStage(VerificationError):
-    """An image to start from is of another platform than the image that is built."""
-
-    def __init__(self, template: str, name: str, found: str, wanted: str) -> None:
-        self.name = name
-        self.found = found
-        self.wanted = wanted
-        super().__init__(
-            f"{template}: FROM {name}: that image is for {found}, and {wanted} is built",
-            hint="give it an image of that platform",
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,14 +63,14 @@ class EngineImage:
 
 
 def read_stages(order: ImageOrder) -> tuple[StageImage, ...]:
-    """The images of the order, by name. Errors: those of read_image, WrongStage."""
+    """The images of the order, by name. Errors: those of read_image, WrongBase."""
     found = []
     for name, layout in sorted(order.stages.items()):
         image = read_image(layout)
         if image.config.platform != order.platform:
             says = image.config
             words = "/".join(part for part in (says.os, says.architecture, says.variant) if part)
-            raise WrongStage(order.template, name, words, str(order.platform))
+            raise WrongBase(order.template, name, words, order.platform)
         found.append(StageImage(name=name, layout=layout, image=image))
     return tuple(found)
 
@@ -122,9 +111,31 @@ def _layers(stage: StageImage) -> tuple[str, ...]:
 
 
 def _linked(base: StageImage, order: ImageOrder) -> tuple[Descriptor, ...]:
-    for layer in base.image.manifest.layers:
-        link_blob(blob_path(base.layout, layer.digest), order.layout, layer.digest)
-    return base.image.manifest.layers
+    """The base's layers, called by the image's own kind of media types."""
+    return tuple(_inherited(base.layout, layer, order) for layer in base.image.manifest.layers)
+
+
+def _inherited(layout: Path, layer: Descriptor, order: ImageOrder) -> Descriptor:
+    """The same blob; Docker's types know no zstd: then the same tar, compressed anew."""
+    compression = LAYERS.get(layer.media_type)
+    if compression is None or (compression == "zstd" and order.media_types == "docker"):
+        return _repacked(layout, layer, order)
+    link_blob(blob_path(layout, layer.digest), order.layout, layer.digest)
+    return Descriptor(media_type=layer_type(order.media_types, compression), digest=layer.digest, size=layer.size)
+
+
+def _repacked(layout: Path, layer: Descriptor, order: ImageOrder) -> Descriptor:
+    packed = order.scratch / "repacked"
+    with open_layer(layout, layer) as stream, packed.open("wb", buffering=0) as file:
+        written = compress_stream(stream, file, order.compression)
+    descriptor = Descriptor(
+        media_type=layer_type(order.media_types, order.compression),
+        digest=f"sha256:{written.hex}",
+        size=written.size,
+    )
+    link_blob(packed, order.layout, descriptor.digest)
+    packed.unlink()
+    return descriptor
 
 
 def layers_of_run(config: ImageConfig) -> tuple[bool, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rearch.errors import RearchError, UsageError
 from rearch.host.debian.apt import HostApt
 from rearch.host.debian.closure import describe, planned
+from rearch.host.debian.fetcher import Miss, read_failures, why
 from rearch.host.debian.names import NoDebianPort, UnknownDebianPackages, checked_name
 from rearch.host.debian.resolve_errors import UnmetDependencies, VirtualPackage, complaint
 from rearch.host.debian.state import Answer, AptState, AptUnreachable
@@ -106,7 +107,14 @@ def _failure(failures: list[RearchError], apt: HostApt, suite: str) -> RearchErr
     if telling is not None:
         return telling
     unreachable = [error for error in failures if isinstance(error, AptUnreachable)]
-    silent = next((error for error in unreachable if not any(_NO_RELEASE in line for line in error.said)), None)
+    silent = next((error for error in unreachable if not _is_gone(error)), None)
     if silent is not None:
         return silent
     return UnknownSuite(suite, [place for error in unreachable for place in error.places], apt.known)
+
+
+def _is_gone(error: AptUnreachable) -> bool:
+    """Whether the archives answered, and have no such suite; one marked as trusted may lack a Release file anyway."""
+    reasons = read_failures("\n".join(f"E: {line[3:]}" for line in error.said))
+    answered = bool(reasons) or any(_NO_RELEASE in line for line in error.said)
+    return answered and all(why(reason) is Miss.GONE for reason in reasons.values())

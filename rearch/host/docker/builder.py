@@ -51,7 +51,7 @@ class DockerBuilder:
     def build(self, order: ImageOrder, work: Workspace) -> BuiltImage:
         """Run the Dockerfile, and leave the layers of the result in the order's layout.
 
-        Errors: BadDockerfile, WrongStage (before anything starts), NoBuildClient, NoEngine, EngineRefused,
+        Errors: BadDockerfile, WrongBase (before anything starts), NoBuildClient, NoEngine, EngineRefused,
         EngineUnreachable, EngineFailed, NoEmulation, BuildFailed, WrongResult; those of read_image and make_layer.
         """
         job = _Job(order=order, plan=planned(order, read_stages(order)), work=work)

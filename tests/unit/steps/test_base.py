@@ -17,11 +17,24 @@ import pytest
 from rearch.model.image import Accounts, Directory, User
 from rearch.model.platform import Platform, parse_platform
 from rearch.model.source import DebianFile, DebianPackage
-from rearch.model.step import BaseInputs, DebianOrigin, RegistryOrigin
-from rearch.oci.layout import put_bytes, read_image
-from rearch.oci.types import DOCKER_CONFIG, DOCKER_MANIFEST, ImageConfig, Manifest, descriptor_of, document_bytes
+from rearch.model.step import BaseInputs, DebianOrigin, DiskOrigin, RegistryOrigin
+from rearch.oci.disk_image import disk_digest
+from rearch.oci.layout import put_bytes, read_image, start_layout, write_index_json
+from rearch.oci.layout_errors import NoSuchPlatform
+from rearch.oci.types import (
+    DOCKER_CONFIG,
+    DOCKER_MANIFEST,
+    OCI_CONFIG,
+    OCI_MANIFEST,
+    ImageConfig,
+    Manifest,
+    PlatformObject,
+    descriptor_of,
+    document_bytes,
+)
 from rearch.steps.base import WrongBase, run_base
 from rearch.steps.base_extras import DeclaredTwice
+from rearch.steps.context import FileChanged
 from rearch.steps.ports import Outcome, Workspace
 from tests.support.workspace import make_workspace
 
@@ -183,6 +196,48 @@ def test_a_pulled_image_keeps_its_bytes_and_types(tmp_path: Path) -> None:
         "digest": image.descriptor.digest,
         "packages": [],
     }
+
+
+def on_disk(project: Path, *architectures: str) -> Path:
+    """A layout `base` with an image for each architecture."""
+    layout = project / "base"
+    start_layout(layout)
+    images = []
+    for name in architectures:
+        config = put_bytes(layout, document_bytes(ImageConfig(os="linux", architecture=name)), OCI_CONFIG)
+        manifest = document_bytes(Manifest(config=config, layers=()))
+        platform = PlatformObject(architecture=name, os="linux")
+        images.append(put_bytes(layout, manifest, OCI_MANIFEST, platform=platform))
+    write_index_json(layout, images)
+    return layout
+
+
+def load(project: Path, tmp_path: Path, digest: str) -> tuple[Outcome, Path]:
+    work = make_workspace(tmp_path / "work", project=project)
+    origin = DiskOrigin(path="base", kind="layout", ref="", digest=digest)
+    return run_base(BaseInputs(platform=ARM64, origin=origin), work, NoPuller(), FakeRootFs()), work.files
+
+
+def test_an_image_on_disk_is_taken_for_its_platform(tmp_path: Path) -> None:
+    digest = disk_digest(on_disk(tmp_path, "amd64", "arm64"), "layout")
+    outcome, layout = load(tmp_path, tmp_path, digest)
+    image = read_image(layout)
+    assert image.config.platform == ARM64
+    assert outcome.facts == {"name": "base", "digest": image.descriptor.digest, "packages": []}
+
+
+def test_an_image_on_disk_without_the_platform(tmp_path: Path) -> None:
+    digest = disk_digest(on_disk(tmp_path, "amd64", "s390x"), "layout")
+    with pytest.raises(NoSuchPlatform) as caught:
+        load(tmp_path, tmp_path, digest)
+    assert caught.value.platforms == ("linux/amd64", "linux/s390x")
+
+
+def test_an_image_on_disk_that_changed_since_the_plan(tmp_path: Path) -> None:
+    digest = disk_digest(on_disk(tmp_path, "arm64", "amd64"), "layout")
+    on_disk(tmp_path, "arm64")
+    with pytest.raises(FileChanged):
+        load(tmp_path, tmp_path, digest)
 
 
 def test_an_old_image_for_arm_names_no_variant(tmp_path: Path) -> None:

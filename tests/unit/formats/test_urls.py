@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rearch.errors import ExitCode
-from rearch.host.mirrors import OfflineError, masked, rewrite
+from rearch.formats.urls import OfflineError, masked, masked_in, rewrite
 
 MIRRORS = {
     "https://github.com/": "https://mirror.example.org/github",
@@ -61,3 +61,8 @@ def test_offline_names_what_is_missing_and_where_it_is() -> None:
     assert "x-1.0.tar.gz" in text
     assert "--offline" in text
     assert "secret" not in text
+
+
+def test_urls_in_a_text_of_somebody_else() -> None:
+    text = "cannot get 'https://u:p@example.org/x?t=s' nor <http://a/>, sorry"
+    assert masked_in(text) == "cannot get 'https://***@example.org/x?t=***' nor <http://a/>, sorry"
