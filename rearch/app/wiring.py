@@ -179,6 +179,7 @@ class Adapters:
         """The client for all registries of the run; a login is looked for when one asks for it."""
         from rearch.registry.client import RegistryClient
         from rearch.registry.credentials import DockerConfig
+        from rearch.registry.patience import Patience
 
         return RegistryClient(
             DockerConfig(self.environment, self.processes.run),
@@ -186,6 +187,7 @@ class Adapters:
             mirrors=self.settings.mirrors,
             offline=self.settings.offline,
             timeout=self.settings.timeout,
+            patience=Patience(sleep=self.processes.pause),
         )
 
     @cached_property

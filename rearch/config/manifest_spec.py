@@ -40,7 +40,7 @@ class BadManifestArguments(UsageError):
         super().__init__(
             "the images to join are not said well",
             self.problems,
-            "as in --platforms linux/amd64,linux/arm/v7 --template example.org/a-ARCHVARIANT:1 --target example.org/a:1",
+            "as in --platforms linux/amd64,linux/arm/v7 --template example.org/a:1-ARCHVARIANT --target example.org/a",
         )
 
 

@@ -12,8 +12,8 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from rearch.formats.hashing import copy_hashed
+from rearch.formats.urls import OfflineError
 from rearch.host.http_errors import BadUrl, NotFound, TooLarge, WrongHash
-from rearch.host.mirrors import OfflineError
 from rearch.host.partial import Origin, Partial
 
 # Told the bytes so far and those in all (0: not known).

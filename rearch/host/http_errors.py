@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rearch.errors import HostileInputError, StepError, TemporaryError, UsageError, VerificationError
-from rearch.host.mirrors import MIRROR_HINT, masked
+from rearch.formats.urls import MIRROR_HINT, masked
 
 
 class BadUrl(UsageError):

@@ -67,8 +67,8 @@ class Tools:
                 assert_never(tool.origin)
 
     def _download(self, origin: ArchiveOrigin, into: Path, work: Workspace) -> None:
+        from rearch.formats.urls import OfflineError, rewrite
         from rearch.host.http import download
-        from rearch.host.mirrors import OfflineError, rewrite
 
         url = rewrite(origin.url, self._mirrors)
         if self._offline:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rearch.errors import StepError, TemporaryError, VerificationError
-from rearch.host.mirrors import OfflineError, masked
+from rearch.formats.urls import OfflineError, masked
 from rearch.model.command import Command, Completed
 from rearch.model.platform import Platform
 from rearch.model.step import PypiOrigin, ToolchainInputs

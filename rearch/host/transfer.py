@@ -15,8 +15,8 @@ import requests
 import urllib3.exceptions
 
 from rearch import __version__
+from rearch.formats.urls import masked
 from rearch.host.http_errors import BadUrl, NotFound, Refused, TooLarge, Unreachable, WrongHash
-from rearch.host.mirrors import masked
 from rearch.host.partial import Origin, Partial
 
 if TYPE_CHECKING:

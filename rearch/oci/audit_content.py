@@ -181,8 +181,10 @@ def _plain(raw: io.RawIOBase, look: _Look) -> Iterator[Seen]:
 
 
 def _tar(source: Readable, look: _Look) -> Iterator[Seen]:
-    stream = io.BufferedReader(Plain(Packed(source, look.meter), look.meter), streams.OUT)
-    for entry in read_tar(stream, look.meter, skip_special=True):
+    # Not the look's meter: what a tar gives is no more than what it takes, and would hide what a decompressor makes of it.
+    meter = Meter(look.meter.archive, NESTED)
+    stream = io.BufferedReader(Plain(Packed(source, meter), meter), streams.OUT)
+    for entry in read_tar(stream, meter, skip_special=True):
         if entry.size:
             yield from _member(entry.name, entry.size, entry.content, look)
 

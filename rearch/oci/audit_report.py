@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -117,10 +117,8 @@ class AuditReport:
     def lines(self) -> Iterator[str]:
         """The whole report for people."""
         yield f"{self.name}: {self.summary}" if self.name else self.summary
-        for finding in self.findings:
-            first, *rest = finding.lines()
-            yield f"{finding.severity}: {first}"
-            yield from rest
+        for group in grouped(self.findings):
+            yield from group_lines(group)
         for excuse in self.excused:
             first, *rest = excuse.finding.lines()
             yield f"allowed: {first}"
@@ -144,6 +142,26 @@ class AuditReport:
                 for each in self.excused
             ],
         }
+
+
+def grouped(findings: Sequence[Finding]) -> tuple[tuple[Finding, ...], ...]:
+    """Findings in their order, those together that say one thing of many files: scripts without their interpreter."""
+    groups: dict[tuple[object, ...], list[Finding]] = {}
+    for number, finding in enumerate(findings):
+        key = (finding.kind, finding.severity, finding.why) if finding.kind == "script" else (number,)
+        groups.setdefault(key, []).append(finding)
+    return tuple(map(tuple, groups.values()))
+
+
+def group_lines(group: tuple[Finding, ...]) -> Iterator[str]:
+    """One finding in full, or many in one line."""
+    finding = group[0]
+    if len(group) == 1:
+        first, *rest = finding.lines()
+        yield f"{finding.severity}: {first}"
+        yield from rest
+    else:
+        yield f"{finding.severity}: {finding.path} and {len(group) - 1} more: {'; '.join(finding.why)}"
 
 
 def _count(number: int, word: str) -> str:

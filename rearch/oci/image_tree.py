@@ -129,13 +129,13 @@ def read_tree(layout: Path, layers: Sequence[Descriptor], cache: Path | None) ->
 
 def overlay(layers: Sequence[Sequence[LayerEntry]]) -> dict[str, TreeEntry]:
     """Put the layers' entries over one another: path -> entry, sorted by path. Errors: BrokenTree."""
-    tree: dict[str, TreeEntry] = {}
+    tree = _Growing()
     for number, entries in enumerate(layers):
         _whiteouts(tree, entries)
         maker = _Layer(tree, number)
         for place, entry in enumerate(entries):
             maker.add(place, entry)
-    return dict(sorted(tree.items()))
+    return dict(sorted(tree.entries.items()))
 
 
 def follow(entries: Mapping[str, TreeEntry], path: str) -> str | Missing:
@@ -164,36 +164,50 @@ def follow(entries: Mapping[str, TreeEntry], path: str) -> str | Missing:
     return "/".join(here)
 
 
-def _whiteouts(tree: dict[str, TreeEntry], entries: Sequence[LayerEntry]) -> None:
+class _Growing:
+    """A tree while layers are put on it. `inside` is folder -> paths in it, so that removing costs what is removed."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, TreeEntry] = {}
+        self._inside: dict[str, set[str]] = {}
+
+    def put(self, path: str, entry: TreeEntry) -> None:
+        self.entries[path] = entry
+        self._inside.setdefault(path.rpartition("/")[0], set()).add(path)
+
+    def remove(self, path: str) -> None:
+        """A path and all that is below it."""
+        if self.entries.pop(path, None) is not None:
+            self._inside[path.rpartition("/")[0]].discard(path)
+            self.empty(path)
+
+    def empty(self, folder: str) -> None:
+        """All that is below a folder."""
+        todo = [folder]
+        while todo:
+            for path in self._inside.pop(todo.pop(), ()):
+                del self.entries[path]
+                todo.append(path)
+
+
+def _whiteouts(tree: _Growing, entries: Sequence[LayerEntry]) -> None:
     for entry in entries:
         folder, _, name = entry.path.rpartition("/")
         if not name.startswith(WHITEOUT):
             continue
-        place = follow(tree, folder)
+        place = follow(tree.entries, folder)
         if isinstance(place, Missing):
             continue
         if name == OPAQUE:
-            _remove_below(tree, place)
+            tree.empty(place)
         else:
-            _remove(tree, f"{place}/{name[len(WHITEOUT) :]}".lstrip("/"))
-
-
-def _remove(tree: dict[str, TreeEntry], path: str) -> None:
-    found = tree.pop(path, None)
-    if found is not None and found.entry.kind is EntryKind.DIRECTORY:
-        _remove_below(tree, path)
-
-
-def _remove_below(tree: dict[str, TreeEntry], folder: str) -> None:
-    prefix = f"{folder}/" if folder else ""
-    for path in [path for path in tree if path.startswith(prefix)]:
-        del tree[path]
+            tree.remove(f"{place}/{name[len(WHITEOUT) :]}".lstrip("/"))
 
 
 class _Layer:
     """Adds the entries of one layer, in their order."""
 
-    def __init__(self, tree: dict[str, TreeEntry], number: int) -> None:
+    def __init__(self, tree: _Growing, number: int) -> None:
         self._tree = tree
         self._number = number
         self._folders: dict[str, str] = {"": ""}
@@ -206,11 +220,11 @@ class _Layer:
         made = TreeEntry(entry=replace(entry, path=path), layer=self._number, number=place)
         if entry.kind is EntryKind.HARDLINK:
             made = self._linked(path, entry)
-        before = self._tree.get(path)
+        before = self._tree.entries.get(path)
         if before is not None and not (before.entry.kind is made.entry.kind is EntryKind.DIRECTORY):
-            _remove(self._tree, path)
+            self._tree.remove(path)
             self._folders = {"": ""}
-        self._tree[path] = made
+        self._tree.put(path, made)
 
     def _folder(self, folder: str) -> str:
         """Where a folder of the layer lies in the tree; one that nobody has named is made."""
@@ -222,20 +236,20 @@ class _Layer:
 
     def _child(self, parent: str, name: str) -> str:
         path = f"{parent}/{name}".lstrip("/")
-        if path not in self._tree:
+        if path not in self._tree.entries:
             entry = LayerEntry(path=path, kind=EntryKind.DIRECTORY, mode=0o755)
-            self._tree[path] = TreeEntry(entry=entry, layer=self._number, number=-1)
-        place = follow(self._tree, path)
+            self._tree.put(path, TreeEntry(entry=entry, layer=self._number, number=-1))
+        place = follow(self._tree.entries, path)
         if isinstance(place, Missing):
             raise BrokenTree(path, "a layer puts files below it, and it is a link that leads to no folder")
-        if place and self._tree[place].entry.kind is not EntryKind.DIRECTORY:
+        if place and self._tree.entries[place].entry.kind is not EntryKind.DIRECTORY:
             raise BrokenTree(path, "a layer puts files below it, and it is no folder")
         return place
 
     def _linked(self, path: str, entry: LayerEntry) -> TreeEntry:
         folder, _, name = entry.target.rpartition("/")
-        place = follow(self._tree, folder)
-        found = self._tree.get(f"{place}/{name}".lstrip("/")) if isinstance(place, str) else None
+        place = follow(self._tree.entries, folder)
+        found = self._tree.entries.get(f"{place}/{name}".lstrip("/")) if isinstance(place, str) else None
         if found is None or found.entry.kind is EntryKind.DIRECTORY:
             raise BrokenTree(path, f"a hard link to /{printable(entry.target)}, which is no file below it")
         return replace(found, entry=replace(found.entry, path=path))

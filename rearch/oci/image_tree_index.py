@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import tempfile
@@ -53,11 +54,14 @@ def _place(cache: Path | None, layer: Descriptor) -> Path | None:
 
 
 def remembered(place: Path | None, read: Callable[[Any], T]) -> T | None:
-    """What `write_memory` left in a file, through `read`; None where it is not there or not what `read` expects."""
+    """What `write_memory` left in a file, through `read`; None where it is not there or is not that any more."""
     if place is None:
         return None
     try:
-        found = read(json.loads(place.read_bytes()))
+        digest, _, data = place.read_bytes().partition(b"\n")
+        if digest != hashlib.sha256(data).hexdigest().encode():
+            return None
+        found = read(json.loads(data))
         os.utime(place)  # still wanted: what is old is collected
     except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError):
         return None
@@ -65,12 +69,16 @@ def remembered(place: Path | None, read: Callable[[Any], T]) -> T | None:
 
 
 def write_memory(place: Path, value: object) -> None:
-    """JSON values into a file that appears whole or not at all; two who write the same do no harm."""
+    """JSON values into a file that appears whole or not at all; two who write the same do no harm.
+
+    The first line is the digest of the rest: what is remembered of a base decides whether it is let through.
+    """
+    data = json.dumps(value, separators=(",", ":")).encode("ascii")  # ASCII: a path's stray bytes stay what they are
     place.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=place.parent, prefix=".", suffix=".part")
     try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            json.dump(value, file, separators=(",", ":"))  # ASCII: a path's stray bytes stay what they are
+        with os.fdopen(handle, "wb") as file:
+            file.write(hashlib.sha256(data).hexdigest().encode() + b"\n" + data)
         Path(name).replace(place)
     except BaseException:
         with contextlib.suppress(OSError):

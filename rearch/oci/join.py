@@ -40,7 +40,7 @@ def join(
 ) -> JoinedIndex:
     """The index of these sources: images in the order given, then attestations of images that are in it.
 
-    `types`: an OCI index holds images of both types; Docker's manifest list holds Docker's alone and has no annotations.
+    `types`: an OCI index holds images of both types; Docker's manifest list holds Docker's alone, and no annotations.
     What is not the image's own (its annotations in a source index) is dropped there with a note; what the spec says is
     an error. Errors: those of join_errors (exit code 2).
     """

@@ -78,7 +78,9 @@ def is_image_entry(entry: Descriptor) -> bool:
 
 def without_platform(entries: Iterable[Descriptor]) -> tuple[Descriptor, ...]:
     """The images whose config has to be read, because the index does not say what they are for."""
-    return tuple(each for each in entries if each.platform is None and each.media_type in MANIFESTS and is_image_entry(each))
+    return tuple(
+        each for each in entries if each.platform is None and each.media_type in MANIFESTS and is_image_entry(each)
+    )
 
 
 def same_platform(platform: PlatformObject) -> tuple[str, ...]:
@@ -99,7 +101,10 @@ def image_of(source: OneImage) -> tuple[Taken, str]:
 
 
 def entries_of(source: WholeIndex) -> Iterator[Taken]:
-    """The entries of an index: images, and what is said about them. Errors: NestedIndex, NoImage, NoPlatform, NotInIndex."""
+    """The entries of an index: images, then what is said about them.
+
+    Errors: NestedIndex, NoImage, NoPlatform, NotInIndex.
+    """
     images = [_image(source, each) for each in source.entries if is_image_entry(each)]
     chosen = [each for each in images if source.wanted is None or _fits(source.wanted, _platform(each))]
     if not chosen:

@@ -24,12 +24,12 @@ class PlatformTwice(UsageError):
 class NoPlatform(UsageError):
     """An entry of an index that does not say what it is for, and of which no config was given."""
 
-    def __init__(self, source: str, digest: str) -> None:
+    def __init__(self, source: str, digest: str, hint: str | None = None) -> None:
         self.source = source
         self.digest = digest
         super().__init__(
             f"{source}: {digest} has no platform",
-            hint="name the image by its digest, with its `platform`",
+            hint=hint or "name the image by its digest, with its `platform`",
         )
 
 
@@ -50,12 +50,12 @@ class NotInIndex(UsageError):
 class NestedIndex(UsageError):
     """An index in an index: engines do not follow it."""
 
-    def __init__(self, source: str, digest: str) -> None:
+    def __init__(self, source: str, digest: str, hint: str | None = None) -> None:
         self.source = source
         self.digest = digest
         super().__init__(
             f"{source} has an index among its images: {digest}",
-            hint="name that one by its digest, as an image of its own: engines do not look into an index in an index",
+            hint=hint or "name that one by its digest, as an image of its own: engines do not look into it here",
         )
 
 

@@ -60,13 +60,13 @@ def check_layer(layout: Path, descriptor: Descriptor, progress: Progress) -> Lay
     try:
         with open_layer(layout, descriptor) as stream:
             plain = _Watched(stream, _label(descriptor), progress)
-            diff_id = _read(plain, names)
+            diff_id = _read(plain, f"layer {descriptor.digest[:19]}", names)
     except RearchError as error:
         return LayerFound(diff_id=None, findings=(finding(error),))
     return LayerFound(diff_id=diff_id, findings=tuple(names))
 
 
-def _read(plain: _Watched, names: list[Finding]) -> str:
+def _read(plain: _Watched, name: str, names: list[Finding]) -> str:
     """Read the tar to its end, whatever is wrong with it. Errors: those of the stream below it."""
 
     def bad(error: BadName) -> None:
@@ -74,7 +74,7 @@ def _read(plain: _Watched, names: list[Finding]) -> str:
             names.append(finding(error))
 
     try:
-        for _ in layer_entries(cast(BinaryIO, io.BufferedReader(plain, BLOCK)), bad=bad):
+        for _ in layer_entries(cast(BinaryIO, io.BufferedReader(plain, BLOCK)), name=name, bad=bad):
             pass
     except ArchiveError as error:
         if plain.failed:

@@ -26,7 +26,7 @@ def described(component: Component, source: PinnedSource, expand: Expander, epoc
     version = expand.text(recipe.version) if recipe.version else ""
     found = {
         "title": component.name,
-        "description": recipe.summary,
+        "description": recipe.summary.strip(),
         "created": datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "version": version or (upstream_version(source.version) if isinstance(source, PinnedDebian) else ""),
         "revision": revision(source),

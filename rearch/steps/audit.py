@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rearch.errors import VerificationError
 from rearch.model.step import AuditInputs
 from rearch.oci.audit import AuditReport, Finding, audit_image
+from rearch.oci.audit_report import group_lines, grouped
 from rearch.oci.layout import read_image
 from rearch.steps.ports import Outcome, Workspace
 
@@ -80,14 +81,18 @@ def _facts(report: AuditReport) -> dict[str, object]:
         "hidden": report.hidden,
         "files": report.files,
         "layers": report.layers,
-        "warnings": [" ".join(finding.lines()) for finding in report.warnings],
+        "warnings": list(_warnings(report)),
         "allowed": [f"{excuse.finding.path}: {excuse.reason}" for excuse in report.excused],
     }
 
 
 def _note(report: AuditReport) -> str:
-    """Warnings are shown when the step ends: a few in full, many as a number."""
-    warnings = report.warnings
-    if len(warnings) <= 2:
-        return "; ".join(next(finding.lines()) for finding in warnings)
-    return f"{len(warnings)} warnings: {next(warnings[0].lines())}; the log has them all"
+    """Warnings are shown when the step ends: one in full, and how many more."""
+    lines = tuple(_warnings(report))
+    more = f" (and {len(lines) - 1} more warnings, in the log)" if len(lines) > 1 else ""
+    return lines[0] + more if lines else ""
+
+
+def _warnings(report: AuditReport) -> Iterator[str]:
+    for group in grouped(report.warnings):
+        yield " ".join(line.strip() for line in group_lines(group)).removeprefix("warning: ")

@@ -40,8 +40,8 @@ def run_base(inputs: BaseInputs, work: Workspace, images: ImagePuller, root_fs: 
     """Leave a layout with one image in `work.files`.
 
     Facts: `name` (what it was made of), `digest` (of the manifest), `packages` ([name, version, architecture] of each
-    Debian package; of other bases none is known without reading the layers). Errors: those of the ports and of load_disk_image;
-    WrongBase, FileChanged.
+    Debian package; of other bases none is known without reading the layers).
+    Errors: those of the ports and of load_disk_image; WrongBase, FileChanged.
     """
     start_layout(work.files)
     match inputs.origin:

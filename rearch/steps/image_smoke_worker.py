@@ -220,9 +220,10 @@ def in_namespaces(request: dict[str, Any], report: dict[str, Any]) -> int:
 
 
 def in_chroot(request: dict[str, Any], report: dict[str, Any]) -> int:
-    report["notes"].append("no namespaces: the network is the host's, /proc is empty")
     make_nodes(folder_in(request["root"], "dev"))
-    return wait_for(start(request))
+    child = start(request)
+    report["notes"].append("no namespaces: the network is the host's, /proc is empty")
+    return wait_for(child)
 
 
 def leave(flags: int) -> None:

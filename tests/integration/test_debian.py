@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from rearch.errors import ExitCode
+from rearch.formats.urls import OfflineError
 from rearch.host.debian.apt import HostApt, NoArchives
 from rearch.host.debian.download import DebianFilesGone, DebianMismatch, DebianUnreachable
 from rearch.host.debian.fetcher import BATCH
@@ -24,7 +25,6 @@ from rearch.host.debian.resolve import DebianResolver, UnmetBuildDependencies
 from rearch.host.debian.state import AptUnreachable
 from rearch.host.debian.tools import AptMissing
 from rearch.host.debian.unpack import DebianPackages, WrongPackage
-from rearch.host.mirrors import OfflineError
 from rearch.host.process import Processes
 from rearch.host.sources.debian import DebianSources, DscMismatch
 from rearch.model.command import Command, Completed

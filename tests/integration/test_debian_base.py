@@ -16,6 +16,7 @@ import pytest
 from rearch.errors import ExitCode
 from rearch.formats.hashing import sha256_stream
 from rearch.formats.tree import link_text
+from rearch.formats.urls import OfflineError
 from rearch.host.debian.apt import HostApt
 from rearch.host.debian.download import DebianUnreachable
 from rearch.host.debian.names import NoDebianPort, UnknownDebianPackages
@@ -25,7 +26,6 @@ from rearch.host.debian.root_fs import DebianRootFs
 from rearch.host.debian.root_fs_resolve import NotForArchitecture
 from rearch.host.debian.state import AptUnreachable
 from rearch.host.debian.suites import UnknownSuite
-from rearch.host.mirrors import OfflineError
 from rearch.host.process import Processes
 from rearch.model.image import Accounts
 from rearch.model.lock import PinnedPackages

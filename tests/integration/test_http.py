@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from rearch.errors import ExitCode, RearchError
+from rearch.formats.urls import OfflineError
 from rearch.host import http_errors as errors
 from rearch.host.http import download
-from rearch.host.mirrors import OfflineError
 from tests.support.web import QuietHandler, serve
 
 DATA = random.Random(1).randbytes(300_000)

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from rearch.errors import ExitCode, StepError
-from rearch.host.mirrors import OfflineError
+from rearch.formats.urls import OfflineError
 from rearch.host.tools import NotACompiler, Tools
 from rearch.host.tools_pip import IndexUnreachable, WheelNotFound, WrongWheel
 from rearch.host.tools_system import NoSystemTool, SystemToolOutside, system_tool, toolchain_inputs

@@ -17,7 +17,7 @@ from rearch.model.platform import EM_ARM, EM_PPC64, EM_RISCV, Platform
 
 BASE, DATA = 0x400000, 0x800000
 PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE = 1, 2, 3, 4
-DT_NEEDED, DT_STRTAB, DT_STRSZ, DT_SONAME, DT_FLAGS_1 = 1, 5, 10, 14, 0x6FFFFFFB
+DT_NEEDED, DT_STRTAB, DT_STRSZ, DT_SONAME, DT_RPATH, DT_RUNPATH, DT_FLAGS_1 = 1, 5, 10, 14, 15, 29, 0x6FFFFFFB
 DT_VERNEED, DT_VERNEEDNUM = 0x6FFFFFFE, 0x6FFFFFFF
 KINDS = {"object": 1, "exec": 2, "pie": 3, "shared": 3, "core": 4}
 MAGIC = b"\xff Go buildinf:"
@@ -70,6 +70,8 @@ def make_elf(
     needed: tuple[str, ...] = (),
     versions: Mapping[str, tuple[str, ...]] | None = None,
     soname: str | None = None,
+    rpath: str | None = None,
+    runpath: str | None = None,
     flags: int | None = None,
     osabi: int = 0,
     machine: int | None = None,
@@ -87,7 +89,8 @@ def make_elf(
     if interpreter is not None:
         maker.segment(PT_INTERP, interpreter.encode() + b"\0")
     if needed or versions or soname or kind in ("pie", "shared"):
-        maker.dynamic(needed, versions or {}, soname, pie=kind == "pie" and interpreter is None)
+        texts = ((DT_SONAME, soname), (DT_RPATH, rpath), (DT_RUNPATH, runpath))
+        maker.dynamic(needed, versions or {}, texts, pie=kind == "pie" and interpreter is None)
     if notes:
         maker.segment(PT_NOTE, b"".join(maker.note(*note) for note in notes))
     if go:
@@ -157,7 +160,12 @@ class _Maker:
         return struct.pack(self.order + "III", len(name), len(content), kind) + padded(name) + padded(content)
 
     def dynamic(
-        self, needed: tuple[str, ...], versions: Mapping[str, tuple[str, ...]], soname: str | None, *, pie: bool
+        self,
+        needed: tuple[str, ...],
+        versions: Mapping[str, tuple[str, ...]],
+        named: tuple[tuple[int, str | None], ...],
+        *,
+        pie: bool,
     ) -> None:
         texts = bytearray(b"\0")
 
@@ -166,7 +174,7 @@ class _Maker:
             return len(texts) - len(name.encode()) - 1
 
         entries = [(DT_NEEDED, text(name)) for name in needed]
-        entries += [(DT_SONAME, text(soname))] if soname else []
+        entries += [(tag, text(value)) for tag, value in named if value is not None]
         records = self._versions({text(library): [text(name) for name in names] for library, names in versions.items()})
         entries += [(DT_VERNEED, BASE + self.blob(records)), (DT_VERNEEDNUM, len(versions))] if records else []
         entries += [(DT_FLAGS_1, 0x08000000)] if pie else []

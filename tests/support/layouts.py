@@ -1,6 +1,6 @@
 """OCI layouts made by code, layer by layer, with entries that no builder of ours would write.
 
-    image = make_image(tmp_path / "layout", ARM64, [[File("usr/bin/tool", make_elf(ARM64))], [File("usr/bin/.wh.tool")]])
+image = make_image(tmp_path / "layout", ARM64, [[File("usr/bin/tool", make_elf(ARM64))], [File("usr/bin/.wh.tool")]])
 """
 
 from __future__ import annotations

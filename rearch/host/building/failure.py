@@ -83,8 +83,9 @@ def failing(lines: Sequence[tuple[int, str]], output: str) -> tuple[int, str]:
     if not steps:
         return 0, ""
     wanted = _plain(steps[-1])
-    same = [each for each in lines if _plain(each[1]) == wanted]
-    return same[0] if len(same) == 1 else (same[0][0] if same else 0, wanted)
+    same = [number for number, text in lines if _plain(text) == wanted]
+    # The same words twice: then the words alone are said, and not a line that may be the wrong one.
+    return same[0] if len(same) == 1 else 0, wanted
 
 
 def _plain(text: str) -> str:

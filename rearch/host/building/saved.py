@@ -79,14 +79,33 @@ def _layer(tar: tarfile.TarFile, name: str, template: str) -> Iterator[BinaryIO]
         magic = file.read(4)
         file.seek(0)
         if magic.startswith(_GZIP):
-            import gzip
-
-            with gzip.GzipFile(fileobj=file, mode="rb") as plain:
-                yield cast(BinaryIO, plain)
+            with _gunzipped(file, name, template) as plain:
+                yield plain
         elif magic == _ZSTD:
-            import zstandard
-
-            with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as reader:
-                yield cast(BinaryIO, reader)
+            with _unzstd(file, name, template) as plain:
+                yield plain
         else:
             yield cast(BinaryIO, file)
+
+
+@contextmanager
+def _gunzipped(file: IO[bytes], name: str, template: str) -> Iterator[BinaryIO]:
+    import gzip
+    import zlib
+
+    try:
+        with gzip.GzipFile(fileobj=file, mode="rb") as plain:
+            yield cast(BinaryIO, plain)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise WrongResult(template, f"{name} is no whole gzip stream ({error})") from None
+
+
+@contextmanager
+def _unzstd(file: IO[bytes], name: str, template: str) -> Iterator[BinaryIO]:
+    import zstandard
+
+    try:
+        with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as plain:
+            yield cast(BinaryIO, plain)
+    except zstandard.ZstdError as error:
+        raise WrongResult(template, f"{name} is no whole zstd stream ({error})") from None

@@ -9,8 +9,8 @@ from pathlib import Path
 from rearch.errors import RearchError, StepError, TemporaryError, VerificationError
 from rearch.formats.hashing import copy_hashed, sha256_file
 from rearch.formats.held import HeldDownloads
+from rearch.formats.urls import OfflineError, masked
 from rearch.host.debian.fetcher import AptFetcher, Miss, Missed, Order, Run
-from rearch.host.mirrors import OfflineError, masked
 from rearch.model.source import DebianFile
 
 # Debian policy 5.6.1 and 5.6.12: what a path in an archive's pool is made of.

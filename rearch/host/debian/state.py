@@ -20,9 +20,9 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from rearch.errors import StepError, TemporaryError
+from rearch.formats.urls import OfflineError
 from rearch.host.debian.entries import ArchiveEntry, render
 from rearch.host.debian.tools import AptTools, Say
-from rearch.host.mirrors import OfflineError
 from rearch.host.process import Processes
 from rearch.model.command import Command
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from rearch.errors import StepError
-from rearch.host.mirrors import OfflineError, masked, rewrite
+from rearch.formats.urls import OfflineError, masked, rewrite
 from rearch.model.base import NOTHING
 from rearch.model.source import PinnedArchive, PinnedSource
 from rearch.steps.ports import Workspace

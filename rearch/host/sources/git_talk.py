@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rearch.errors import RearchError
-from rearch.host.mirrors import masked
+from rearch.formats.urls import masked
 from rearch.host.sources.git_errors import (
     GitFailed,
     GitHostile,

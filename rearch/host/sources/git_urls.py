@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-from rearch.host.mirrors import masked, rewrite
+from rearch.formats.urls import masked, rewrite
 from rearch.host.sources.git_errors import GitRefInvalid, GitUrlRefused
 
 Protocol = Literal["https", "ssh", "file", "http"]

@@ -97,7 +97,9 @@ class _Reader:
             if not line.strip() or line.lstrip().startswith("#"):
                 self.at += 1
                 continue
-            yield self._statement(goes_on)
+            statement = self._statement(goes_on)
+            if statement.text:  # a lone escape character continues nothing
+                yield statement
 
     def _statement(self, goes_on: re.Pattern[str]) -> Statement:
         first, text, marks = self.at + 1, "", list[tuple[int, int, int]]()
@@ -114,7 +116,7 @@ class _Reader:
             marks.append((len(text), self.at, start))
             text += line[start : end.start() if end else None]
         text = text.rstrip()
-        heredocs = tuple(self._heredocs(text, first))
+        heredocs = tuple(self._heredocs(text, first)) if text else ()
         return Statement(first=first, last=self.at, text=text, marks=tuple(marks), heredocs=heredocs)
 
     def _heredocs(self, text: str, first: int) -> Iterator[Heredoc]:

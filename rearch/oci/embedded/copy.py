@@ -40,6 +40,13 @@ def check_target(target: Target, sources: Sequence[Found], tree: Tree, number: i
         raise Trouble(f"{len(sources)} sources match ({names}, ...): the target has to be a folder: /{target.path}/")
 
 
+def check_link(target: Target, tree: Tree) -> None:
+    """`--link` knows nothing of the tree below, and would put a folder over a link that leads to one. Errors: Trouble."""
+    place = tree.place(target.path) or ""
+    if place != target.path:
+        raise Trouble(f"--link follows no links, and /{target.path} is /{place} in the image", f"write /{place}")
+
+
 def copy_one(source: Tree, found: Found, target: Target, changes: Changes, left_out: IgnoreRules) -> None:
     """Copy a file, or what is in a folder. Errors: Trouble."""
     node = source.get(found.path)

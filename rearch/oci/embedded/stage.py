@@ -15,7 +15,7 @@ from rearch.oci.embedded.changes import Changes
 from rearch.oci.embedded.config import configured, empty_config, started_config, timestamp
 from rearch.oci.embedded.contents import Contents
 from rearch.oci.embedded.context import Context
-from rearch.oci.embedded.copy import Target, check_target, copy_file, copy_one, find_target
+from rearch.oci.embedded.copy import Target, check_link, check_target, copy_file, copy_one, find_target
 from rearch.oci.embedded.owners import Owner, find_owner
 from rearch.oci.embedded.sources import Found, find_sources
 from rearch.oci.embedded.tree import Node, Tree
@@ -177,6 +177,8 @@ class _Stage:
         if not found and not each.heredocs:
             raise Trouble(f"nothing in {source.name} matches {' '.join(each.sources)}")
         check_target(target, found, tree, len(each.sources) + len(each.heredocs))
+        if each.link:
+            check_link(target, tree)
         left_out = IgnoreRules([("--exclude", pattern) for pattern in each.exclude])
         for one in found:
             if not (isinstance(each, Add) and self._unpacked(each, source, one, target, changes)):

@@ -68,8 +68,8 @@ def test_the_failing_instruction(output: str, line: int, begins: str) -> None:
     assert bool(text) is bool(begins)
 
 
-def test_an_instruction_that_is_there_twice_is_the_first_of_them_at_least() -> None:
-    assert failing(LINES, " > [one 2/3] RUN make all:\n") == (3, "RUN   make       all")
+def test_of_an_instruction_that_is_there_twice_no_line_is_claimed() -> None:
+    assert failing(LINES, " > [one 2/3] RUN make all:\n") == (0, "RUN make all")
 
 
 def test_the_error_has_line_instruction_and_the_end_of_the_output() -> None:

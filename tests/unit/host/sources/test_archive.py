@@ -10,8 +10,8 @@ import pytest
 from rearch.errors import RearchError
 from rearch.formats.archive_errors import LimitExceeded
 from rearch.formats.tree import tree_digest
+from rearch.formats.urls import OfflineError
 from rearch.host.http_errors import NotFound, TooLarge
-from rearch.host.mirrors import OfflineError
 from rearch.host.sources.archive import ArchiveSources, EmptyArchive, file_name
 from rearch.model.source import PinnedArchive
 from rearch.model.stack import Limits

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,7 +49,7 @@ def test_stages_and_what_stands_before_them() -> None:
 
 
 def test_places_of_names_can_be_found_in_the_file_again() -> None:
-    text = "  FROM \\\n  # a comment\n   --platform=linux/arm64 base\nCOPY --chown=1 \\\n --from=\"x\" a b\n"
+    text = '  FROM \\\n  # a comment\n   --platform=linux/arm64 base\nCOPY --chown=1 \\\n --from="x" a b\n'
     stage = parse_dockerfile(text, "t.j2").stages[0]
     (copy,) = stage.instructions
     assert isinstance(copy, Copy)
@@ -212,7 +214,5 @@ def test_refused(text: str, why: str) -> None:
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.text(alphabet="FROM scratchCOPYAENV<>-=\"'[]{}$\\#\n\t :/`,x1", max_size=80))
 def test_any_text_is_read_or_refused_in_words(text: str) -> None:
-    try:
-        parse_dockerfile(f"FROM scratch\n{text}", "t")
-    except BadDockerfile as error:
-        assert error.problems
+    with suppress(BadDockerfile):  # and nothing else
+        assert parse_dockerfile(f"FROM scratch\n{text}", "t").stages

@@ -134,7 +134,10 @@ def test_an_argument_that_nobody_declares() -> None:
                 "9: RUN",
             ],
         ),
-        ("FROM base\nARG E=\nWORKDIR $E\nUSER ''\nCOPY $E /x\n", ["3: WORKDIR is empty", "4: USER is empty", "5: a source is empty"]),
+        (
+            "FROM base\nARG E=\nWORKDIR $E\nUSER ''\nCOPY $E /x\n",
+            ["3: WORKDIR is empty", "4: USER is empty", "5: a source is empty"],
+        ),
     ],
 )
 def test_all_problems_at_once(text: str, problems: list[str]) -> None:

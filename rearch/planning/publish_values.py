@@ -1,0 +1,209 @@
+"""What `invoke publish` decides on and what it decides, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rearch.model.base import FrozenDict
+from rearch.model.platform import Platform
+from rearch.planning.publish_targets import RegistryTarget, TagPlace, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """What a descriptor says: `digest` is `sha256:` and 64 digits, `size` in bytes."""
+
+    media_type: str
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishChild:
+    """A manifest of the index. `platform` is None for what is no image (attestations). `layers`: the lowest first."""
+
+    platform: Platform | None
+    manifest: Blob
+    config: Blob
+    layers: tuple[Blob, ...]
+
+    @property
+    def blobs(self) -> tuple[Blob, ...]:
+        """Layers and config, each once."""
+        return tuple(dict.fromkeys((*self.layers, self.config)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishImage:
+    """An image that was built and audited: what its layout in output/images/ holds.
+
+    `component` is `stack/name`; `repository` its name without registry; `tag` its name in the layout; `annotations`
+    those of the index (Docker's types have none: then give those of the plan).
+    """
+
+    component: str
+    repository: str
+    tag: str
+    index: Blob
+    children: tuple[PublishChild, ...]
+    annotations: Mapping[str, str] = FrozenDict()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishOptions:
+    """What was asked for. `tags` are templates (publish_tags); none: each image's own tag.
+
+    `per_arch`: a tag for each platform beside those of the index. `merge`: keep the platforms of a live index that this
+    build does not have. `time`: seconds since 1970 for `${{ date }}`; None: the source's.
+    """
+
+    targets: tuple[Target, ...]
+    tags: tuple[str, ...] = ()
+    per_arch: bool = False
+    merge: bool = False
+    channel: str = ""
+    time: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveTag:
+    """What a tag names now. One HEAD gives the digest.
+
+    `platforms`: platform as the index writes it, normalised -> digest of its image; None where nobody has read the
+    index, which takes a GET (PublishPlan.to_read says when that is wanted).
+    """
+
+    digest: str
+    platforms: Mapping[str, str] | None = None
+
+
+Live = Mapping[TagPlace, LiveTag | None]
+
+
+class TagAction(StrEnum):
+    """What happens to a tag."""
+
+    UNCHANGED = "unchanged"
+    NEW = "new"
+    MOVED = "moved"
+    MERGE = "merge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTag:
+    """A tag, where it points and where it will. `after` is None for MERGE: the merged index is known when it was read.
+
+    `platform` is set for the tag of a single image. `changes`: a line for each platform that differs.
+    """
+
+    place: TagPlace
+    platform: Platform | None
+    before: str | None
+    after: str | None
+    action: TagAction
+    reason: str
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendBlob:
+    """A layer or a config. `ask`: whether it may be there already, so that one HEAD is cheaper than sending.
+
+    `mount`: a repository of the same registry that holds it by then, because an image before this one in the plan
+    needs it too; the upload is opened with a mount from there, and sends the bytes only if that is refused.
+    """
+
+    blob: Blob
+    ask: bool
+    mount: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendManifest:
+    """The manifest of a platform, by its digest."""
+
+    manifest: Blob
+    platform: Platform | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendIndex:
+    """The index, by its digest: whoever reads a tag later finds all of it."""
+
+    index: Blob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeTag:
+    """Read what the tag names, merge (oci/join_merge.py), send the merged index, set the tag; read it again and
+    begin anew where somebody moved it meanwhile. `before` is the digest that it had."""
+
+    place: TagPlace
+    before: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTag:
+    """Let the tag name this manifest or index, which is there by now. `before` is the digest that it had."""
+
+    place: TagPlace
+    to: Blob
+    before: str | None
+
+
+Action = SendBlob | SendManifest | SendIndex | MergeTag | SetTag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedImage:
+    """One image for one target. `actions` in order: blobs, manifests, index, merged tags, tags; those of one kind can
+    go at the same time, and the next kind begins when all of the one before are done."""
+
+    image: PublishImage
+    target: Target
+    repository: str
+    tags: tuple[PlannedTag, ...]
+    actions: tuple[Action, ...]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.actions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishPlan:
+    """What a publish does.
+
+    `to_read`: tags whose index has to be read before the plan is final (then plan again, with LiveTag.platforms).
+    `to_compare`: tags whose index is worth reading for a --dry-run, to tell which platforms differ.
+    """
+
+    images: tuple[PlannedImage, ...]
+    to_read: tuple[TagPlace, ...] = ()
+    to_compare: tuple[TagPlace, ...] = ()
+
+    @property
+    def is_done(self) -> bool:
+        return all(image.is_done for image in self.images)
+
+    @property
+    def most_requests(self) -> int:
+        """The requests to registries that the plan may take when nothing goes wrong, beside ping and tokens: the
+        questions (one for a tag), and what the actions take if every blob has to be sent."""
+        on_registries = [image for image in self.images if isinstance(image.target, RegistryTarget)]
+        asked = sum(len(image.tags) for image in on_registries) + len(self.to_read)
+        return asked + sum(requests(action) for image in on_registries for action in image.actions)
+
+
+def requests(action: Action) -> int:
+    """How many requests an action takes at most (OCI distribution specification 1.1, "Pushing blobs": POST then PUT)."""
+    match action:
+        case SendBlob():
+            return 2 + action.ask
+        case MergeTag():
+            return 3
+        case SendManifest() | SendIndex() | SetTag():
+            return 1
