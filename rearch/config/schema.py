@@ -24,6 +24,7 @@ from rearch.config.shapes import (
     Shape,
     shape_of,
 )
+from rearch.model.publish import ManifestSpec
 from rearch.model.recipe import Recipe
 from rearch.model.stack import Settings, StackFile
 from rearch.model.toolchain import Toolchain
@@ -48,6 +49,7 @@ def render_schemas() -> dict[str, str]:
         "stack.json": _Writer().root(StackFile, "A stack of rearch"),
         "toolchain.json": _Writer().root(Toolchain, "A toolchain of rearch"),
         "settings.json": _Writer().root(Settings, "Settings of a project of rearch"),
+        "manifest-spec.json": _Writer().root(ManifestSpec, "A spec of `invoke manifest`, as manifest-tool has them"),
     }
     return {name: json.dumps(schema, indent=2, sort_keys=True) + "\n" for name, schema in sorted(schemas.items())}
 

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 from rearch.formats import archive_stream as streams
 from rearch.formats.archive import looks_like_tar
-from rearch.formats.archive_errors import ArchiveError
+from rearch.formats.archive_errors import ArchiveError, LimitExceeded
 from rearch.formats.archive_stream import Decoder, Inflated, Meter, Packed, Plain
 from rearch.formats.archive_tar import RECORD, read_tar
 from rearch.formats.elf import BrokenElf, read_elf_stream
@@ -98,8 +98,8 @@ class _Look:
         inside = (*self.place.inside, known_name(name).removeprefix("./"))
         return replace(self, place=replace(self.place, inside=inside), size=size, depth=self.depth + 1)
 
-    def unread(self, what: str) -> OtherSeen:
-        return OtherSeen(number=self.number, place=self.place, kind="unread", what=what)
+    def unread(self, what: str, *, limit: bool = False) -> OtherSeen:
+        return OtherSeen(number=self.number, place=self.place, kind="limit" if limit else "unread", what=what)
 
 
 def holds_nothing(start: bytes) -> bool:
@@ -154,14 +154,15 @@ def _opener(start: bytes) -> _Opener | None:
 
 def _into(opener: _Opener, source: Readable, look: _Look) -> Iterator[Seen]:
     if look.depth >= DEPTH:
-        yield look.unread(f"an archive in {look.depth} others: deeper is not looked")
+        yield look.unread(f"an archive in {look.depth} others: deeper is not looked", limit=True)
         return
     try:
         yield from opener(source, look)
     except ArchiveError as error:
         if look.outer.failed:
             raise
-        yield look.unread(f"an archive that cannot be read to its end: {error.why}")
+        why = f"an archive that cannot be read to its end: {error.why}"
+        yield look.unread(why, limit=isinstance(error, LimitExceeded))
 
 
 def _inflated(source: Readable, make: Callable[[], Decoder], look: _Look) -> Iterator[Seen]:
@@ -181,7 +182,7 @@ def _plain(raw: io.RawIOBase, look: _Look) -> Iterator[Seen]:
 
 
 def _tar(source: Readable, look: _Look) -> Iterator[Seen]:
-    # Not the look's meter: what a tar gives is no more than what it takes, and would hide what a decompressor makes of it.
+    # Not the look's meter: a tar gives no more than it takes, and that would hide what a decompressor makes of little.
     meter = Meter(look.meter.archive, NESTED)
     stream = io.BufferedReader(Plain(Packed(source, meter), meter), streams.OUT)
     for entry in read_tar(stream, meter, skip_special=True):

@@ -89,7 +89,8 @@ class Judge:
                 yield self._found("elf", layer, seen, describe(seen.facts), tuple(why))
 
     def _other(self, layer: int, seen: OtherSeen) -> Iterator[Finding]:
-        yield replace(self._found(seen.kind, layer, seen, "", (seen.what,)), severity="warning")
+        found = self._found(seen.kind, layer, seen, "", (seen.what,))
+        yield found if seen.kind == "limit" else replace(found, severity="warning")
 
     def _script(self, layer: int, seen: ScriptSeen) -> Iterator[Finding]:
         names = self.names.get((layer, seen.number), ())

@@ -94,7 +94,7 @@ class Loader:
         if facts is None:
             return ()
         own = {path.rpartition("/")[2] for path in self._loaders}
-        musl = any("ld-musl" in path for path in self._loaders)
+        musl = self.platform.arch.musl_loader in self._loaders
         return tuple(name for name in facts.needed if name not in own and not (musl and name.startswith(_MUSL_OWN)))
 
     @cached_property
@@ -155,18 +155,18 @@ class Loader:
     @cached_property
     def _usual(self) -> tuple[str, ...]:
         row = self.platform.arch
+        musl = self._musl_path() if row.musl_loader in self._loaders else ()
+        if musl and row.glibc_loader not in self._loaders:
+            return musl
         wide = (f"/lib{row.bits}", f"/usr/lib{row.bits}")
         default = (f"/lib/{row.triplet}", f"/usr/lib/{row.triplet}", *wide, "/lib", "/usr/lib")
-        return tuple(dict.fromkeys((*self._musl_path(), *self._configured("etc/ld.so.conf"), *default)))
+        return tuple(dict.fromkeys((*self._configured("etc/ld.so.conf"), *default, *musl)))
 
     def _musl_path(self) -> tuple[str, ...]:
         """Folders one a line or with colons between; without the file, musl has these."""
         name = self.platform.arch.musl_loader.rpartition("/")[2].partition(".")[0]
-        text = self.texts.get(f"etc/{name}.path")
-        if text is not None:
-            return tuple(folder for folder in text.replace(":", "\n").split() if folder.startswith("/"))
-        musl = any("ld-musl" in path for path in self._loaders)
-        return ("/lib", "/usr/local/lib", "/usr/lib") if musl else ()
+        text = self.texts.get(f"etc/{name}.path", "/lib:/usr/local/lib:/usr/lib")
+        return tuple(folder for folder in text.replace(":", "\n").split() if folder.startswith("/"))
 
     def _configured(self, path: str, depth: int = 0) -> Iterator[str]:
         """ldconfig(8): a folder a line, `include` with a pattern, comments behind #."""

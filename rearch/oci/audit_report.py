@@ -17,7 +17,7 @@ _SHOWN_DIGEST = 19  # `sha256:` and 12 digits
 class Finding:
     """One file (or the config) and everything that is wrong with it.
 
-    `kind` is the class of it: elf, broken, interpreter, library, script, foreign, unread, config, allowed. `path` is
+    `kind` is the class of it: elf, interpreter, library, script, foreign, unread, limit, config, allowed. `path` is
     absolute; a file inside of archives has their names before it, with `!` between. `names` are all paths of the
     image's tree that have this content, empty where it is `hidden` by a later layer (or a later entry of the same one).
     `layer` counts from 0, the lowest; it is None, and `digest` empty, for what is no file of a layer. `what` says what

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -59,7 +60,7 @@ def load_disk_image(
                 image = load_docker_archive(source, ref, platform, layout, limits)
             else:
                 image = _copy_image(source, ref, platform, layout)
-        write_index_json(layout, [image.descriptor.model_copy(update={"annotations": None})])
+        write_index_json(layout, [image.descriptor])
     except OSError as error:
         raise CannotWrite(str(layout), error) from error
     return image
@@ -78,7 +79,8 @@ def _copy_image(source: Place, ref: str, platform: Platform, layout: Path) -> La
     image = read_image(source, ref=ref, platform=platform)
     for blob in (*image.manifest.layers, image.manifest.config, image.descriptor):
         _copy_blob(source, blob, layout)
-    return image
+    # What it is called there says nothing here.
+    return replace(image, descriptor=image.descriptor.model_copy(update={"annotations": None}))
 
 
 def _copy_blob(source: Place, blob: Descriptor, layout: Path) -> None:

@@ -49,7 +49,9 @@ def compare_child(child: PublishChild, now: LiveTag | None) -> Compared:
 def _moved(ours: Mapping[str, str], theirs: Mapping[str, str]) -> Compared:
     changes = tuple(_changes(ours, theirs, "goes: this build does not have it, and --merge would keep it"))
     if not changes:
-        return Compared(action=TagAction.MOVED, reason="it has the same images, with other annotations or another order")
+        return Compared(
+            action=TagAction.MOVED, reason="it has the same images, with other annotations or another order"
+        )
     return Compared(action=TagAction.MOVED, reason="it names another index", changes=changes)
 
 

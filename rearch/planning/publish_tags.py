@@ -78,7 +78,9 @@ def _created(text: str) -> int | None:
         return None
 
 
-def expand_tags(templates: Sequence[str], values: Mapping[str, str], *, image: str) -> tuple[tuple[str, ...], list[str]]:
+def expand_tags(
+    templates: Sequence[str], values: Mapping[str, str], *, image: str
+) -> tuple[tuple[str, ...], list[str]]:
     """The tags, each once, in their order, and what is wrong with them. `image` is for messages."""
     problems: list[str] = []
     tags = []

@@ -199,7 +199,7 @@ class PublishPlan:
 
 
 def requests(action: Action) -> int:
-    """How many requests an action takes at most (OCI distribution specification 1.1, "Pushing blobs": POST then PUT)."""
+    """How many requests an action takes at most: a blob POST then PUT (OCI distribution specification 1.1)."""
     match action:
         case SendBlob():
             return 2 + action.ask

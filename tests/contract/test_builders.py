@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from rearch.errors import RearchError, UsageError, VerificationError
+from rearch.host.building.emulation import NoEmulation
 from rearch.host.building.failure import BuildFailed
 from rearch.host.docker.endpoint import find_endpoint
 from rearch.host.docker.engine import connected
@@ -28,7 +29,7 @@ from rearch.oci.dockerfile.errors import BadDockerfile
 from rearch.oci.layout import blob_path, read_image
 from rearch.oci.types import Compression, Types
 from tests.support.builders import BUILDERS, EPOCH, Built, Setting
-from tests.support.engine import emulation, engine_environment
+from tests.support.engine import emulation, engine_environment, no_emulation
 from tests.support.layouts import File, Folder, Hard, Link, Thing, make_image
 from tests.support.tiny_programs import failing, writer
 
@@ -460,6 +461,14 @@ def test_run_is_emulated(running: Setting, builder: str) -> None:
     assert more <= MOUNT_POINTS
     assert {tree[path].partition(" ")[2] for path in more} <= {"0755 0:0", f"0755 0:0 {NOTHING}"}
     assert max(built.times()) <= EPOCH
+
+
+@pytest.mark.parametrize("builder", ENGINES)
+def test_without_emulation_it_is_said_how_to_register_it(running: Setting, builder: str) -> None:
+    with no_emulation(ARM64), pytest.raises(NoEmulation, match=r"test\.Dockerfile\.j2:3: RUN") as caught:
+        running.build(builder, 'FROM base\nCOPY one /one\nRUN ["/writer"]\n')
+    assert "apt-get install qemu-user-static" in caught.value.render()
+    assert not list((running.folder / builder).rglob("Dockerfile"))
 
 
 @pytest.mark.parametrize("builder", ENGINES)

@@ -168,8 +168,7 @@ def ssh(tmp_path: Path) -> dict[str, str]:
     return {"PATH": f"{program.parent}:{os.environ['PATH']}"}
 
 
-def test_an_engine_through_ssh(ssh: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", ssh["PATH"])  # where the program is looked for
+def test_an_engine_through_ssh(ssh: dict[str, str]) -> None:
     endpoint = find_endpoint(f"ssh://pi4{engine().removeprefix('unix://')}", ssh)
     with connected(endpoint, Processes(), ssh) as there:
         near = there.endpoint.socket
@@ -179,10 +178,7 @@ def test_an_engine_through_ssh(ssh: dict[str, str], tmp_path: Path, monkeypatch:
     assert not near.exists()
 
 
-def test_a_host_that_ssh_cannot_reach_is_temporary_and_ssh_is_quoted(
-    ssh: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", ssh["PATH"])
+def test_a_host_that_ssh_cannot_reach_is_temporary_and_ssh_is_quoted(ssh: dict[str, str]) -> None:
     with (
         pytest.raises(EngineUnreachable) as caught,
         connected(find_endpoint("ssh://down", ssh), Processes(), ssh),

@@ -21,7 +21,7 @@ from typing import IO
 
 from rearch.host.emulators import BINFMT, binfmt_handler
 from rearch.model.platform import Platform
-from tests.support.needs import need_program, unmet
+from tests.support.needs import elsewhere, need_program, unmet
 
 START = 60.0
 
@@ -104,13 +104,23 @@ def _answers(folder: Path) -> bool:
 
 
 @contextmanager
+def no_emulation(platform: Platform) -> Iterator[None]:
+    """Nobody registers an emulator meanwhile; on a machine that has one for good, the test is for another machine."""
+    with _turn(platform):
+        if binfmt_handler(platform) is not None:
+            elsewhere(f"a kernel that does not run {platform}")
+        if not (BINFMT / "status").exists():
+            _mount()
+        yield
+
+
+@contextmanager
 def emulation(platform: Platform) -> Iterator[None]:
     """Register qemu for the platform's programs with the kernel, and take it away again if it was not there."""
     need_program(f"qemu-{platform.arch.qemu}-static", "qemu-user-static")
     need_program("update-binfmts", "binfmt-support")
     name = f"qemu-{platform.arch.qemu}"
-    with (Path(tempfile.gettempdir()) / f"rearch-binfmt-{name}.lock").open("a") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
+    with _turn(platform):
         there = binfmt_handler(platform) is not None
         if not there:
             _register(name, platform)
@@ -121,12 +131,24 @@ def emulation(platform: Platform) -> Iterator[None]:
                 subprocess.run(("update-binfmts", "--disable", name), check=True, capture_output=True)
 
 
+@contextmanager
+def _turn(platform: Platform) -> Iterator[None]:
+    """Workers take turns in changing what the kernel knows of a platform."""
+    with (Path(tempfile.gettempdir()) / f"rearch-binfmt-{platform.slug}.lock").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield
+
+
 def _register(name: str, platform: Platform) -> None:
     if not (BINFMT / "register").exists():
-        mount = ("mount", "-t", "binfmt_misc", "binfmt_misc", str(BINFMT))
-        done = subprocess.run(mount, check=False, capture_output=True)
-        if done.returncode:
-            unmet(f"binfmt_misc, which cannot be mounted here ({done.stderr.decode().strip()})")
+        _mount()
     done = subprocess.run(("update-binfmts", "--enable", name), check=False, capture_output=True)
     if binfmt_handler(platform) is None:
         unmet(f"binfmt_misc, where {name} cannot be registered ({done.stderr.decode().strip()})")
+
+
+def _mount() -> None:
+    mount = ("mount", "-t", "binfmt_misc", "binfmt_misc", str(BINFMT))
+    done = subprocess.run(mount, check=False, capture_output=True)
+    if done.returncode:
+        unmet(f"binfmt_misc, which cannot be mounted here ({done.stderr.decode().strip()})")

@@ -71,14 +71,13 @@ class UnknownDebianPackages(UsageError):
 
 
 class NoDebianPort(UsageError):
-    """A platform for which Debian has no packages."""
+    """A platform for which Debian has no packages. `hint`: what to do without them."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(
+        self, platform: Platform, hint: str = "link statically with a zig toolchain, which needs no sysroot"
+    ) -> None:
         self.platform = platform
-        super().__init__(
-            f"Debian has no packages for {platform}",
-            hint="link statically with a zig toolchain, which needs no sysroot",
-        )
+        super().__init__(f"Debian has no packages for {platform}", hint=hint)
 
 
 def checked_name(text: str) -> str:

@@ -40,7 +40,7 @@ def resolve_root_fs(
     """See DebianResolver.resolve_root_fs."""
     architecture = platform.arch.debian
     if architecture is None:
-        raise NoDebianPort(platform)
+        raise NoDebianPort(platform, "take a base of a registry that has it, or scratch, under `platforms:` overrides")
     names = tuple(sorted({checked_name(name) for name in packages}))
     failures: list[RearchError] = []
     for state in apt.suite_states(suite, architecture):

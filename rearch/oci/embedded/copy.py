@@ -41,7 +41,7 @@ def check_target(target: Target, sources: Sequence[Found], tree: Tree, number: i
 
 
 def check_link(target: Target, tree: Tree) -> None:
-    """`--link` knows nothing of the tree below, and would put a folder over a link that leads to one. Errors: Trouble."""
+    """`--link` knows nothing of the tree below, and would put a folder over a link to one. Errors: Trouble."""
     place = tree.place(target.path) or ""
     if place != target.path:
         raise Trouble(f"--link follows no links, and /{target.path} is /{place} in the image", f"write /{place}")

@@ -253,7 +253,7 @@ def test_archives_are_looked_into_to_a_depth(tmp_path: Path) -> None:
     for number in range(12):
         data = tar(File(f"{number}.tar", data))
     finding = only(audit(tmp_path, [File("deep", data)]))
-    assert finding.severity == "warning"
+    assert finding.severity == "error"
     assert "an archive in 8 others" in finding.why[0]
 
 
@@ -261,10 +261,10 @@ def test_a_bomb_is_reported_and_what_comes_after_is_still_read(tmp_path: Path) -
     bomb = zstandard.compress(tar(File("zeros", bytes(72 << 20)), File("evil", WRONG)))
     report = audit(tmp_path, [File("bomb.tar.zst", bomb), File("evil", WRONG)])
     assert [(each.severity, each.path) for each in report.findings] == [
+        ("error", "/bomb.tar.zst"),
         ("error", "/evil"),
-        ("warning", "/bomb.tar.zst"),
     ]
-    assert "more than 1000 times as much" in report.warnings[0].why[0]
+    assert "more than 1000 times as much" in report.errors[0].why[0]
 
 
 def test_the_allow_list(tmp_path: Path) -> None:

@@ -15,10 +15,11 @@ from rearch.formats.hashing import sha256_file
 from rearch.model.digest import Digest
 from rearch.model.platform import parse_platform
 from rearch.oci.docker_archive import BadArchiveName, write_docker_archive
-from rearch.oci.layout import blob_path
+from rearch.oci.layout import blob_path, put_bytes, read_image, write_index_json
 from rearch.oci.layout_errors import WrongBlob
-from rearch.oci.types import Index, Manifest
-from tests.support.layouts import File, make_image
+from rearch.oci.types import OCI_MANIFEST, Index, Manifest, document_bytes, layer_type
+from tests.support.archives import zstd
+from tests.support.layouts import File, make_image, make_tar
 
 ARM64 = parse_platform("arm64")
 LAYERS = [[File("usr/bin/tool", b"tool" * 5000)], [File("etc/conf", b"x")]]
@@ -118,3 +119,21 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     image = make_image(tmp_path / "layout", ARM64, LAYERS)
     with pytest.raises(CannotWrite):
         write_docker_archive(tmp_path / "layout", image, ["thing:1"], tmp_path / "missing" / "a")
+
+
+def test_zstd_is_unpacked_for_old_engines_and_the_config_stays(tmp_path: Path) -> None:
+    layout, plain = tmp_path / "layout", make_tar(LAYERS[0])
+    made = make_image(layout, ARM64, LAYERS)
+    first = put_bytes(layout, zstd(plain), layer_type("oci", "zstd"))
+    manifest = made.manifest.model_copy(update={"layers": (first, made.manifest.layers[1])})
+    described = put_bytes(layout, document_bytes(manifest), OCI_MANIFEST, platform=made.descriptor.platform)
+    write_index_json(layout, [described])
+    before = sorted(path.name for path in layout.rglob("*"))
+    write_docker_archive(layout, read_image(layout), ["thing:1"], tmp_path / "a")
+    assert sorted(path.name for path in layout.rglob("*")) == before
+    found = members((tmp_path / "a").read_bytes())
+    (listed,) = json.loads(found["manifest.json"])
+    assert [found[name] for name in listed["Layers"]] == [plain, make_tar(LAYERS[1])]
+    assert listed["Config"].endswith(made.manifest.config.hex)
+    (entry,) = Index.model_validate_json(found["index.json"]).manifests
+    assert Manifest.model_validate_json(found[f"blobs/sha256/{entry.hex}"]).layers == made.manifest.layers
