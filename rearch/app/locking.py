@@ -19,6 +19,7 @@ from rearch.model.lock import (
     Name,
     NotLocked,
     PackagesName,
+    PinnedPackages,
     Sysroot,
     SysrootName,
 )
@@ -59,7 +60,7 @@ def complete(
     missing = [want for want in wanted if update or lock.get(want.name) is None]
     if locked and missing:
         raise NotLocked(str(want.name) for want in missing)
-    found, failed = _resolve_all(missing, adapters) if missing else ({}, None)
+    found, failed = _resolve_all(missing, adapters, lock) if missing else ({}, None)
     if failed is not None and not keep_going:
         raise failed
     needed = {
@@ -90,11 +91,13 @@ def refuse_moved_tags(lock: Lock, wanted: Iterable[Wanted], adapters: Adapters) 
         raise failed
 
 
-def _resolve_all(missing: Iterable[Wanted], adapters: Adapters) -> tuple[Mapping[str, Identity], Unresolved | None]:
+def _resolve_all(
+    missing: Iterable[Wanted], adapters: Adapters, lock: Lock
+) -> tuple[Mapping[str, Identity], Unresolved | None]:
     found: dict[str, Identity] = {}
 
     def one(want: Wanted) -> None:
-        found[str(want.name)] = _resolve(want.name, adapters)
+        found[str(want.name)] = _resolve(want.name, adapters, lock)
 
     failed = _all(one, missing)
     return found, failed
@@ -115,7 +118,7 @@ def _all(work: Callable[[Wanted], None], items: Iterable[Wanted]) -> Unresolved 
     return Unresolved(failures) if failures else None
 
 
-def _resolve(name: Name, adapters: Adapters) -> Identity:
+def _resolve(name: Name, adapters: Adapters, lock: Lock) -> Identity:
     match name:
         case GitName(source):
             return adapters.git.resolve(source, None)
@@ -126,5 +129,8 @@ def _resolve(name: Name, adapters: Adapters) -> Identity:
         case BaseName(reference):
             return adapters.bases.resolve(reference)
         case PackagesName(suite, platform, packages):
-            return adapters.debian.resolve_root_fs(suite, packages, platform)
+            before = lock.get(name)
+            # The same packages keep their date, or every update would make the base again.
+            pinned = before if isinstance(before, PinnedPackages) else None
+            return adapters.debian.resolve_root_fs(suite, packages, platform, pinned)
     assert_never(name)

@@ -57,7 +57,7 @@ class DockerBuilder:
         job = _Job(order=order, plan=planned(order, read_stages(order)), work=work)
         client = choose(find_clients(self._environment.get("PATH", ""), asking(self._environment, self._processes.run)))
         with connected(find_endpoint(self._engine, self._environment), self._processes, self._environment) as engine:
-            work.say(f"docker engine {engine.facts.version} at {engine.endpoint.url}, client {client}")
+            work.say(f"docker engine {engine.facts.version} at {engine.name}, client {client}")
             self._check_emulation(job, engine)
             with _private_tags(engine, job.plan.used) as tags:
                 return self._built(job, engine, client, tags)
@@ -140,4 +140,4 @@ def _failed(job: _Job, engine: Engine, done: Completed) -> RearchError:
 
 def _no_emulation(job: _Job, engine: Engine, reason: str) -> NoEmulation:
     where = place(job.order.template, job.plan.dockerfile.runs[0].where.first)
-    return NoEmulation(job.order.platform, f"the Docker engine {engine.endpoint.url}", where, reason)
+    return NoEmulation(job.order.platform, f"the Docker engine {engine.name}", where, reason)

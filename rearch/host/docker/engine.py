@@ -49,10 +49,12 @@ class EngineFacts:
 
 
 class Engine:
-    """An engine that answers. Made by `connected`."""
+    """An engine that answers. Made by `connected`. `name` is its address for people; `endpoint` is what a client has
+    to be told, which is a socket of this host when the engine is reached through ssh."""
 
-    def __init__(self, api: APIClient, endpoint: Endpoint) -> None:
+    def __init__(self, api: APIClient, name: str, endpoint: Endpoint) -> None:
         self._api = api
+        self.name = name
         self.endpoint = endpoint
         with _asked("say what it is"):
             self.facts = _facts(api.info(), api.networks(names=["bridge"]))
@@ -106,7 +108,7 @@ class Engine:
 
 @contextmanager
 def connected(endpoint: Endpoint, processes: Processes, environment: Mapping[str, str]) -> Iterator[Engine]:
-    """The engine of that endpoint, for as long as the block lasts; its `endpoint` is what a client has to be told.
+    """The engine of that endpoint, for as long as the block lasts.
 
     Errors: NoEngine, EngineRefused (on this host), EngineUnreachable (another one), EngineFailed.
     """
@@ -119,9 +121,9 @@ def connected(endpoint: Endpoint, processes: Processes, environment: Mapping[str
         try:
             api = docker.APIClient(base_url=near.url, version="auto", timeout=SILENCE, tls=_tls(near))
         except (DockerException, RequestException, OSError) as error:
-            raise _silent(near, str(error)) from None
+            raise _silent(endpoint, str(error)) from None
         try:
-            yield Engine(api, near)
+            yield Engine(api, endpoint.url, near)
         finally:
             api.close()
 
@@ -142,7 +144,7 @@ def _probe(endpoint: Endpoint) -> None:
 
 def _silent(endpoint: Endpoint, said: str) -> EngineUnreachable | EngineFailed:
     """A socket of this host that opens and then talks nonsense is no matter of waiting."""
-    if endpoint.scheme == "unix" and not endpoint.where.startswith("ssh:"):
+    if endpoint.scheme == "unix":
         return EngineFailed(f"answer at {endpoint.url}", said)
     return EngineUnreachable(endpoint.url, endpoint.where, (said,))
 

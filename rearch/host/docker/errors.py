@@ -63,12 +63,12 @@ class EngineUnreachable(TemporaryError):
 
     def __init__(self, url: str, where: str, details: Sequence[str] = ()) -> None:
         self.url = url
+        ssh = "is the host up, and Docker there? `ssh HOST docker info` must work without a question"
+        other = "is the host up, and Docker there? DOCKER_HOST and `builders:` say where engines are"
         super().__init__(
             f"the Docker engine at {url} ({where}) does not answer",
             details,
-            hint="is the host up and the name right? `ssh HOST docker info` must work without a question"
-            if url.startswith("ssh:")
-            else "is the host up and the name right? DOCKER_HOST and `builders:` say where engines are",
+            hint=ssh if url.startswith("ssh:") else other,
         )
 
 

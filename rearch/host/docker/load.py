@@ -56,7 +56,7 @@ def load_images(
                 there.load(archive)
             finally:
                 archive.unlink(missing_ok=True)
-            say(f"loaded {', '.join(named[platform])} ({platform}) into the Docker engine at {there.endpoint.url}")
+            say(f"loaded {', '.join(named[platform])} ({platform}) into the Docker engine at {there.name}")
             loaded.append(LoadedImage(platform=platform, names=named[platform]))
     return tuple(loaded)
 

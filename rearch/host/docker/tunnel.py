@@ -41,7 +41,7 @@ def tunnelled(endpoint: Endpoint, processes: Processes, environment: Mapping[str
             child = _start(ssh_command(endpoint.url, socket), environment, log.fileno())
         with processes.adopt(child):
             _wait(child, socket, said, endpoint)
-            yield replace(endpoint, url=f"unix://{socket}", where=f"{endpoint.url}, {endpoint.where}")
+            yield replace(endpoint, url=f"unix://{socket}")
 
 
 def ssh_command(url: str, socket: Path) -> tuple[str, ...]:

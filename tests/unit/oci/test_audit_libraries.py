@@ -10,7 +10,7 @@ import pytest
 from rearch.model.platform import parse_platform
 from rearch.oci.audit import AuditReport, audit_image
 from tests.support.elves import make_elf
-from tests.support.layouts import File, Folder, Link, Thing, make_image
+from tests.support.layouts import File, Folder, Link, Thing, make_image, make_tar
 
 ARM64, AMD64 = parse_platform("arm64"), parse_platform("amd64")
 LOADER = ARM64.arch.glibc_loader
@@ -183,8 +183,6 @@ def test_musl(tmp_path: Path) -> None:
 
 
 def test_a_library_that_only_a_hidden_or_packed_file_would_be(tmp_path: Path) -> None:
-    from tests.support.layouts import make_tar
-
     packed = File("opt/libs.tar", make_tar([File("libx.so", library("libx.so"))]))
     report = audit(tmp_path, File("app", program("libx.so", runpath="/opt")), packed)
     assert missing(report) == {"/app": ["libx.so"]}
