@@ -115,6 +115,8 @@ def _translate(model: type[BaseModel], error: Any) -> list[Wrong]:
     if isinstance(cause, Faults):
         return _faults(model, error)
     kind = error["type"]
+    if kind == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]:
+        return []  # pydantic counts the good items alone; what is wrong with the others is told anyway
     if kind == "missing":
         return [Wrong(path=path, target=Target.MISSING, after=" is missing")]
     if kind == "extra_forbidden":

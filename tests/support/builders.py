@@ -13,7 +13,7 @@ from rearch.host.buildah import BuildahBuilder
 from rearch.host.docker.builder import DockerBuilder
 from rearch.host.process import Processes
 from rearch.model.platform import Platform
-from rearch.oci.embedded.build import build_embedded
+from rearch.oci.embedded import build_embedded
 from rearch.oci.entry import EntryKind, LayerEntry
 from rearch.oci.image_tree import overlay
 from rearch.oci.layout import start_layout

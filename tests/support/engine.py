@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -90,6 +91,8 @@ def _start(folder: Path) -> None:
             return
         time.sleep(0.1)
     log = (folder / "log").read_text(errors="replace").splitlines() if (folder / "log").exists() else []
+    if keeper.poll() is not None:
+        shutil.rmtree(folder, ignore_errors=True)
     unmet(f"a Docker engine that starts here (dockerd said: {log[-1] if log else 'nothing'})")
 
 

@@ -14,7 +14,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import IO
 
 
 def keep(folder: Path) -> None:
@@ -29,9 +31,20 @@ def keep(folder: Path) -> None:
             env={"PATH": os.environ.get("PATH", os.defpath), "HOME": str(folder), "TMPDIR": str(folder)},
             start_new_session=True,
         )
-        fcntl.flock(users, fcntl.LOCK_EX)
+        while not _alone(users):
+            if engine.poll() is not None:
+                return  # it did not start, or died: its log says why
+            time.sleep(0.2)
         _end(engine)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alone(users: IO[str]) -> bool:
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def arguments(folder: Path) -> tuple[str, ...]:

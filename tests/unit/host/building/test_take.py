@@ -11,6 +11,7 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -178,9 +179,7 @@ def test_a_layer_that_is_not_what_the_config_says(tmp_path: Path, order: ImageOr
         ({"rootfs": {"type": "layers", "diff_ids": []}}, "1 layers, and 0 in its config"),
     ],
 )
-def test_a_config_that_cannot_be_right(
-    tmp_path: Path, order: ImageOrder, more: dict[str, object], message: str
-) -> None:
+def test_a_wrong_config(tmp_path: Path, order: ImageOrder, more: dict[str, Any], message: str) -> None:
     with pytest.raises(WrongResult, match=message):
         take(saved(tmp_path / "a.tar", make_tar(MINE), **more), order)
 
