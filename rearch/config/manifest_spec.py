@@ -17,7 +17,7 @@ from rearch.model.publish import (
     SpecManifest,
     SpecPlatform,
     is_tag,
-    platform_faults,
+    platform_problems,
 )
 from rearch.model.reference import BadReference, parse_reference
 
@@ -107,9 +107,9 @@ def _platform(text: str, problems: list[str]) -> SpecPlatform | None:
         problems.append(f"--platforms: {text!r} is not os/arch or os/arch/variant")
         return None
     system, architecture, variant = (*parts, "")[:3]
-    faults = [fault.text for fault in platform_faults(system, architecture, variant)]
-    problems += [f"--platforms: {text}: {fault}" for fault in faults]
-    return None if faults else SpecPlatform(os=system, architecture=architecture, variant=variant)
+    found = [*platform_problems(system, architecture, variant)]
+    problems += [f"--platforms: {text}: {problem}" for problem in found]
+    return None if found else SpecPlatform(os=system, architecture=architecture, variant=variant)
 
 
 def _image(template: str, platform: SpecPlatform, problems: list[str]) -> str:

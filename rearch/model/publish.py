@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
@@ -41,24 +42,78 @@ def _image(value: str) -> str:
     return value
 
 
+def _system(value: str) -> str:
+    if value and value not in OCI_SYSTEMS:
+        raise ValueError(f"no operating system that Go builds for{_near(value, OCI_SYSTEMS)}")
+    return value
+
+
+def _architecture(value: str) -> str:
+    if value and value not in OCI_ARCHITECTURES:
+        raise ValueError(f"not what OCI calls it{_spelled(value)}")
+    return value
+
+
+def _spelled(architecture: str) -> str:
+    """How OCI writes what this word means."""
+    try:
+        meant = parse_platform(architecture)
+    except UsageError:
+        return _near(architecture, OCI_ARCHITECTURES)
+    variant = f" with `variant: {meant.oci_variant}`" if meant.oci_variant else ""
+    return f"; write {meant.oci_architecture}{variant}"
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    import difflib
+
+    names = sorted(known)
+    found = difflib.get_close_matches(word.lower(), names, n=1)
+    return f"; did you mean {found[0]}?" if found else f"; known: {', '.join(names)}"
+
+
+def variant_problem(architecture: str, variant: str) -> str | None:
+    """What is wrong with a variant; without an architecture it has to be one of any. manifest-tool's rule."""
+    known = OCI_VARIANTS.get(architecture, ()) if architecture else tuple(chain.from_iterable(OCI_VARIANTS.values()))
+    if not variant or variant in known:
+        return None
+    what = architecture or "an architecture"
+    return f"{what} has no variant {variant}: {f'it is {" or ".join(known)}' if known else 'it has none'}"
+
+
+def platform_problems(os: str, architecture: str, variant: str) -> Iterator[str]:
+    """Everything that is wrong with the parts of a platform, any of which may be empty."""
+    for check, value in ((_system, os), (_architecture, architecture)):
+        try:
+            check(value)
+        except ValueError as error:
+            yield f"{value}: {error}"
+    if architecture in OCI_ARCHITECTURES and (problem := variant_problem(architecture, variant)):
+        yield problem
+
+
 Tag = Annotated[str, AfterValidator(_tag), Says("tag", "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")]
 ImageName = Annotated[
     str, AfterValidator(_image), Says("reference to an image (`registry/name:tag`)", types=("string",))
 ]
 
+OsName = Annotated[str, AfterValidator(_system), Says("operating system, as Go calls it")]
+ArchitectureName = Annotated[str, AfterValidator(_architecture), Says("architecture, as Go and OCI call it")]
+
 
 class SpecPlatform(Model):
     """What an image is for. What is left out is read from the image's own config."""
 
-    architecture: Text = Field(default="", description="As Go and OCI call it: amd64, arm, arm64, 386, ...")
-    os: Text = Field(default="", description="linux, windows, ...")
+    architecture: ArchitectureName = Field(default="", description="amd64, arm, arm64, 386, ...")
+    os: OsName = Field(default="", description="linux, windows, ...")
     variant: Text = Field(default="", description="v5, v6 or v7 of arm; v8 of arm64.")
     osversion: Text = Field(default="", description="Version of the operating system (Windows).")
     osfeatures: tuple[Text, ...] = Field(default=(), description="Features of the operating system (Windows).")
 
     @model_validator(mode="after")
     def _known(self) -> SpecPlatform:
-        refuse([*platform_faults(self.os, self.architecture, self.variant)])
+        problem = variant_problem(self.architecture, self.variant)
+        refuse([Fault(("variant",), problem, needs=(("architecture",), ("variant",)))] if problem else [])
         return self
 
     @property
@@ -137,41 +192,3 @@ def _twice(manifests: Iterable[SpecManifest]) -> Iterator[Fault]:
             path = ("manifests", number, "platform")
             text = f"{wanted} is there already, in manifests[{first}]: an index has one image for a platform"
             yield Fault(path, text, needs=(path, ("manifests", first, "platform")))
-
-
-def platform_faults(os: str, architecture: str, variant: str) -> Iterator[Fault]:
-    """What is wrong with the parts of a platform, any of which may be empty: as manifest-tool judges it."""
-    if os and os not in OCI_SYSTEMS:
-        yield Fault(("os",), f"{os!r} is no operating system that Go builds for{_near(os, OCI_SYSTEMS)}")
-    if architecture and architecture not in OCI_ARCHITECTURES:
-        yield Fault(("architecture",), f"{architecture!r} is not what OCI calls it{_spelled(architecture)}")
-        return
-    known = (
-        OCI_VARIANTS.get(architecture, ()) if architecture else (*{v for each in OCI_VARIANTS.values() for v in each},)
-    )
-    if variant and variant not in known:
-        may = f"it has {', '.join(known)}" if known else "it has none"
-        of = (
-            f"{architecture} has no variant {variant!r}"
-            if architecture
-            else f"no architecture has a variant {variant!r}"
-        )
-        yield Fault(("variant",), f"{of}: {may}" if architecture else of, needs=(("architecture",),))
-
-
-def _spelled(architecture: str) -> str:
-    """How OCI writes what this word means."""
-    try:
-        meant = parse_platform(architecture)
-    except UsageError:
-        return _near(architecture, OCI_ARCHITECTURES)
-    variant = f" with `variant: {meant.oci_variant}`" if meant.oci_variant else ""
-    return f"; write {meant.oci_architecture}{variant}"
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    import difflib
-
-    names = sorted(known)
-    found = difflib.get_close_matches(word.lower(), names, n=1)
-    return f"; did you mean {found[0]}?" if found else f"; known: {', '.join(names)}"

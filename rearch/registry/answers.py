@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -17,6 +18,7 @@ from rearch.registry.wire import Wire
 SMALL = 64 * 1024
 _BLOCK = 1 << 16
 _MOST_ERRORS = 3
+_MOST_FAULTS = 100
 _MOST_TEXT = 300
 
 
@@ -42,6 +44,58 @@ def read_body(wire: Wire, response: requests.Response, host: str, limit: int = S
             if wire.patience.clock() > deadline:
                 raise Later(host, f"the answer did not end within {wire.longest_body:.0f} s")
     return bytes(data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One of the error objects that a registry sends. `detail` as it came: text, or JSON."""
+
+    code: str
+    message: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a registry says when it does not do what was asked. `wait` in seconds: what it asks for."""
+
+    status: int
+    words: str
+    faults: tuple[Fault, ...] = ()
+    page: bool = False
+    wait: float | None = None
+
+    def has(self, *codes: str) -> bool:
+        """Whether one of its error objects has one of these codes."""
+        return any(fault.code in codes for fault in self.faults)
+
+
+def read_said(patience: Patience, response: requests.Response, data: bytes) -> Said:
+    """The answer as a value. Errors: none, whatever came."""
+    return Said(
+        status=response.status_code,
+        words=explain(response, data),
+        faults=_faults(data),
+        page=is_page(response),
+        wait=patience.retry_after(response.headers),
+    )
+
+
+def _faults(data: bytes) -> tuple[Fault, ...]:
+    try:
+        found: Any = json.loads(data)
+    except (ValueError, RecursionError):
+        return ()
+    errors = found.get("errors") if isinstance(found, dict) else None
+    objects = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    return tuple(
+        Fault(code=_text(each.get("code")), message=_text(each.get("message")), detail=_text(each.get("detail")))
+        for each in objects[:_MOST_FAULTS]
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value)
 
 
 def is_page(response: requests.Response) -> bool:

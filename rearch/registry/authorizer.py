@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -115,8 +116,8 @@ class Authorizer:
         self, registry: str, known: _Known, challenge: Challenge, scopes: Scopes, what: str, *, stale: str | None
     ) -> str:
         with known.lock:
-            token = known.tokens.get(scopes)
             now = self._wire.patience.clock()
+            token = known.tokens.get(scopes) or _wider(known.tokens, scopes, now)
             # Another thread may have a new one already.
             if token is None or token.until <= now or f"Bearer {token.text}" == stale:
                 asked = scopes or frozenset(challenge.get("scope").split())
@@ -175,6 +176,23 @@ class Authorizer:
                 host = urlsplit(url).netloc.rpartition("@")[2]
                 raise failed_status(self._wire.patience, response, data, host, f"a token for {what}")
         return _read_token(registry, data, asked)
+
+
+def _wider(tokens: Mapping[Scopes, _Token], scopes: Scopes, now: float) -> _Token | None:
+    """A token that was asked for with these scopes and more: who may push there may look, with the same token."""
+    fitting = (token for have, token in tokens.items() if token.until > now and _covers(have, scopes))
+    return next(fitting, None) if scopes else None
+
+
+def _covers(have: Scopes, wanted: Scopes) -> bool:
+    return all(any(_within(scope, other) for other in have) for scope in wanted)
+
+
+def _within(scope: str, other: str) -> bool:
+    """Whether `other` is of the same repository, with all the actions of `scope`."""
+    name, _, actions = scope.rpartition(":")
+    other_name, _, other_actions = other.rpartition(":")
+    return name == other_name and set(actions.split(",")) <= set(other_actions.split(","))
 
 
 def _read_token(registry: str, data: bytes, asked: float) -> _Token:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
 from rearch.formats.urls import OfflineError
 from rearch.model.base import FrozenDict
-from rearch.registry.answers import explain, failed_status, read_body
+from rearch.registry.answers import Said, explain, failed_status, read_body, read_said
 from rearch.registry.authorizer import Authorizer, Refusal, Scopes
 from rearch.registry.errors import UnsafeRedirect
 from rearch.registry.patience import keep_trying
-from rearch.registry.wire import Wire
+from rearch.registry.wire import Body, Wire
 
 _MOVED = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 5
@@ -26,12 +26,17 @@ _MOST_CHALLENGES = 3
 T = TypeVar("T")
 
 
+def _nothing_special(_said: Said) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """What to ask. `path` is below the registry's address (`/v2/...`), or a whole URL that the registry gave.
 
     `what` names it in messages. `good` are the statuses that are an answer; others are errors. `scopes` are those of a
-    token for it (`repository:library/debian:pull`).
+    token for it (`repository:library/debian:pull`). `fault` may know better what to raise for a status that is not
+    good; 401 is not for it. `silence` in seconds: how long the answer may take, where it is not as usual.
     """
 
     method: str
@@ -40,17 +45,20 @@ class Call:
     what: str
     scopes: Scopes = frozenset()
     headers: Mapping[str, str] = field(default_factory=FrozenDict)
-    body: bytes | BinaryIO | None = None
+    body: Body = None
     good: tuple[int, ...] = (200,)
+    fault: Callable[[Said], Exception | None] = _nothing_special
+    silence: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A small answer, read to its end. Names of headers in lower case."""
+    """A small answer, read to its end. Names of headers in lower case; `url` is where it came from."""
 
     status: int
     headers: Mapping[str, str]
     data: bytes = field(repr=False)
+    url: str = field(default="", repr=False)
 
 
 class Caller:
@@ -67,14 +75,14 @@ class Caller:
         Errors: RegistryUnreachable, LoginWanted, NotInRegistry, RegistryRefused, NotARegistry, UntrustedRegistry,
         UnsafeRedirect, TooLarge, OfflineError, BadDockerConfig, BadCertificates.
         """
+        return self.persist(call.what, lambda: self.once(call, limit))
 
-        def attempt() -> Answer:
-            with self.open(call) as response:
-                data = read_body(self.wire, response, call.registry, limit, call.what)
-                headers = FrozenDict({name.lower(): value for name, value in response.headers.items()})
-                return Answer(status=response.status_code, headers=headers, data=data)
-
-        return self.persist(call.what, attempt)
+    def once(self, call: Call, limit: int) -> Answer:
+        """As `ask`, with one attempt. Errors: Later, and those of `ask`."""
+        with self.open(call) as response:
+            data = read_body(self.wire, response, call.registry, limit, call.what)
+            headers = FrozenDict({name.lower(): value for name, value in response.headers.items()})
+            return Answer(status=response.status_code, headers=headers, data=data, url=response.url)
 
     def persist(self, what: str, attempt: Callable[[], T]) -> T:
         """Call `attempt` until it does not raise Later."""
@@ -100,9 +108,11 @@ class Caller:
         """What a 401 of the registry itself says. Errors: for every other status."""
         host = urlsplit(response.url).netloc
         data = read_body(self.wire, response, host)
-        at_home = _origin(response.url) == _origin(self._url(call))
+        at_home = _origin(response.url) == self._home(call)
         if at_home and response.status_code == requests.codes.unauthorized:
             return Refusal(response.headers.get("WWW-Authenticate", ""), explain(response, data))
+        if (error := call.fault(read_said(self.wire.patience, response, data))) is not None:
+            raise error
         if at_home and response.status_code == requests.codes.forbidden:
             raise self._authorizer.refused(call.registry, call.scopes, explain(response, data), call.what)
         raise failed_status(self.wire.patience, response, data, host if not at_home else call.registry, call.what)
@@ -110,11 +120,11 @@ class Caller:
     @contextlib.contextmanager
     def _follow(self, call: Call, authorization: str | None) -> Iterator[requests.Response]:
         """Go where the answer is. The login is for the registry, and goes to no other host."""
-        url = start = self._url(call)
+        url = self._url(call)
         for _ in range(_MOST_REDIRECTS + 1):
-            own = authorization if _origin(url) == _origin(start) else None
+            own = authorization if _origin(url) == self._home(call) else None
             with self.wire.exchange(
-                call.method, url, headers=call.headers, authorization=own, body=call.body
+                call.method, url, headers=call.headers, authorization=own, body=call.body, silence=call.silence
             ) as response:
                 if response.status_code not in _MOVED:
                     yield response
@@ -126,6 +136,10 @@ class Caller:
 
     def _url(self, call: Call) -> str:
         return urljoin(self.wire.sites.of_registry(call.registry).url, call.path)
+
+    def _home(self, call: Call) -> tuple[str, str, int | None]:
+        """The one place that the login is for."""
+        return _origin(self.wire.sites.of_registry(call.registry).url)
 
 
 def _moved(call: Call, url: str, response: requests.Response) -> str:

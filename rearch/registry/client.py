@@ -73,6 +73,11 @@ class RegistryClient:
         """End all connections."""
         self._wire.close()
 
+    @property
+    def requests(self) -> int:
+        """How many requests were sent so far, to registries and token servers, whatever came of them."""
+        return self._wire.requests
+
     def ping(self, registry: str) -> None:
         """Ask whether a registry of this protocol is there, and lets us in. Errors: those of Caller.ask."""
         answer = self.caller.ask(Call(method="GET", registry=registry, path="/v2/", what=f"{registry}/v2/"), 1 << 20)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
@@ -19,6 +19,9 @@ from rearch.registry.errors import NotARegistry, UntrustedRegistry
 from rearch.registry.gate import Gate
 from rearch.registry.patience import Later, Patience
 from rearch.registry.sites import Site, Sites
+
+# A stream can be iterated over again, and knows its length.
+Body = bytes | BinaryIO | Iterable[bytes] | None
 
 _TOO_MUCH = (429, 503)
 # None stands for "not even the environment's".
@@ -67,6 +70,12 @@ class Wire:
         self._lock = threading.Lock()
         self._sessions: dict[str, requests.Session] = {}
         self._gates: dict[str, Gate] = {}
+        self._sent = 0
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent so far, whatever came of them."""
+        return self._sent
 
     def close(self) -> None:
         """End all connections."""
@@ -88,16 +97,20 @@ class Wire:
         *,
         headers: Mapping[str, str],
         authorization: str | None = None,
-        body: bytes | BinaryIO | None = None,
+        body: Body = None,
+        silence: float | None = None,
     ) -> Iterator[requests.Response]:
         """Send one request. The answer, whatever its status, is open while the block runs.
 
+        `silence` in seconds: how long it may take to begin, where it is not as usual.
         Errors: Later (no answer), UntrustedRegistry, NotARegistry (no valid address), BadCertificates.
         """
         site = self.sites.of_url(url)
         with (
             self.gate(site.host).passing(),
-            self._send(site, method, url, headers=headers, authorization=authorization, body=body) as response,
+            self._send(
+                site, method, url, headers=headers, authorization=authorization, body=body, silence=silence
+            ) as response,
         ):
             if response.status_code in _TOO_MUCH:
                 wait = self.patience.retry_after(response.headers)
@@ -121,8 +134,11 @@ class Wire:
         *,
         headers: Mapping[str, str],
         authorization: str | None,
-        body: bytes | BinaryIO | None,
+        body: Body,
+        silence: float | None,
     ) -> requests.Response:
+        with self._lock:
+            self._sent += 1
         try:
             return self._session(site, url).request(
                 method,
@@ -132,7 +148,7 @@ class Wire:
                 auth=_Authorization(authorization),
                 stream=True,
                 allow_redirects=False,
-                timeout=self._timeout,
+                timeout=(self._timeout, silence or self._timeout),
                 proxies=_NO_PROXY if site.direct else None,
                 verify=False if site.insecure else None,
             )

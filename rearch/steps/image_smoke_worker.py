@@ -45,6 +45,8 @@ from rearch.steps.image_smoke_world import (
     NOT_STARTED,
     NotStarted,
     Refused,
+    as_whom,
+    extents,
     folder_in,
     in_new_world,
     make_nodes,
@@ -180,11 +182,6 @@ def in_user_namespace(request: dict[str, Any], report: dict[str, Any]) -> int:
             write("/proc/self/gid_map", f"0 {gid} 1")
     except OSError as error:
         raise Refused(f"users cannot be mapped: {error.strerror}") from error
-    if mapper is None and (request["uid"] or request["gid"]):
-        report["notes"].append("it ran as root: an unprivileged user can map no other account")
-        request = request | {"uid": 0, "gid": 0}
-    if mapper is None:
-        request = request | {"groups": None}
     return as_first_process(request, report)
 
 
@@ -201,7 +198,9 @@ class Mapper:
             if os.read(reader, 1):
                 with contextlib.suppress(OSError):
                     for name in ("uid_map", "gid_map"):
-                        write(f"/proc/{parent}/{name}", "0 0 4294967295")
+                        # All that this namespace has itself, under the same numbers.
+                        rows = [(first, first, count) for first, count in extents(name)]
+                        write(f"/proc/{parent}/{name}", "".join(f"{a} {b} {count}\n" for a, b, count in rows))
                     code = 0
             os._exit(code)
         os.close(reader)
@@ -221,7 +220,7 @@ def in_namespaces(request: dict[str, Any], report: dict[str, Any]) -> int:
 
 def in_chroot(request: dict[str, Any], report: dict[str, Any]) -> int:
     make_nodes(folder_in(request["root"], "dev"))
-    child = start(request)
+    child = start(as_whom(request, report))
     report["notes"].append("no namespaces: the network is the host's, /proc is empty")
     return wait_for(child)
 

@@ -68,7 +68,26 @@ def in_new_world(request: dict[str, Any], report: dict[str, Any]) -> int:
         with noted(report, "children are not emulated"):
             register(request["binfmt"], stage / "binfmt")
             report["binfmt"] = True
-    return wait_for(start(request))
+    return wait_for(start(as_whom(request, report)))
+
+
+def as_whom(request: dict[str, Any], report: dict[str, Any]) -> dict[str, Any]:
+    """The request, for root where the user or the group is none of this namespace's."""
+    wanted = (("uid_map", request["uid"]), ("gid_map", request["gid"]))
+    missing = [number for name, number in wanted if not any(a <= number < a + count for a, count in extents(name))]
+    if missing:
+        report["notes"].append(f"it ran as root: who started rearch has no account {missing[0]} to give")
+        request = request | {"uid": 0, "gid": 0, "groups": None}
+    with contextlib.suppress(OSError):
+        if Path("/proc/self/setgroups").read_text().startswith("deny"):
+            request = request | {"groups": None}
+    return request
+
+
+def extents(name: str) -> list[tuple[int, int]]:
+    """The first number and the count of each range of this namespace (user_namespaces(7), uid_map and gid_map)."""
+    rows = [line.split() for line in Path("/proc/self", name).read_text().splitlines()]
+    return [(int(row[0]), int(row[2])) for row in rows]
 
 
 @contextlib.contextmanager

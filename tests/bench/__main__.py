@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 
+from tests.bench.images import images
 from tests.bench.measure import Figure
 from tests.bench.memory import memory
 from tests.bench.noop import noop
@@ -16,6 +17,7 @@ ALL: dict[str, Callable[[], Iterator[Figure]]] = {
     "planning": planning,
     "schedule": schedule,
     "memory": memory,
+    "images": images,
 }
 
 

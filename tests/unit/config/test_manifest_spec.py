@@ -113,7 +113,8 @@ manifests:
     platform: {architecture: aarch64, os: linx}
   - image: a/d
     platform: {architecture: arm64, os: linux, variant: v7, os.version: 3}
-  - platform: {architecture: armv7l, os: linux}
+  - image: a/e
+    platform: {architecture: armv7l, os: linux}
 """
     assert wrong(tmp_path, text) == [
         "spec.yml:2:12: tags[1]: -no: a tag has letters, digits and _ . -, starts with no . or -, "
@@ -121,13 +122,11 @@ manifests:
         "spec.yml:3:1: unknown key anotations; did you mean annotations?",
         "spec.yml:5:12: manifests[0].image: a/C: not a reference to an image: at character 3, "
         "the name of a repository has lower-case letters alone",
-        "spec.yml:6:30: manifests[0].platform.architecture: 'aarch64' is not what OCI calls it; write arm64",
-        "spec.yml:6:43: manifests[0].platform.os: 'linx' is no operating system that Go builds for; "
-        "did you mean linux?",
-        "spec.yml:8:57: manifests[1].platform.variant: arm64 has no variant 'v7': it has v8",
+        "spec.yml:6:30: manifests[0].platform.architecture: aarch64: not what OCI calls it; write arm64",
+        "spec.yml:6:43: manifests[0].platform.os: linx: no operating system that Go builds for; did you mean linux?",
+        "spec.yml:8:57: manifests[1].platform.variant: arm64 has no variant v7: it is v8",
         'spec.yml:8:61: unknown key manifests[1].platform."os.version"; did you mean osversion?',
-        "spec.yml:9:5: manifests[2].image is missing",
-        "spec.yml:9:30: manifests[2].platform.architecture: 'armv7l' is not what OCI calls it; "
+        "spec.yml:10:30: manifests[2].platform.architecture: armv7l: not what OCI calls it; "
         "write arm with `variant: v7`",
     ]
 
@@ -194,8 +193,12 @@ def test_windows_of_two_versions_are_two_platforms(tmp_path: Path) -> None:
         ("image: a/b\nmanifests: {image: a/d}\n", "a list is wanted, not a mapping"),
         ("image: a/b\ntags: 3.6\nmanifests: [{image: a/d}]\n", "a list is wanted, not the text 3.6; write [3.6]"),
         ("image: !!str a/b\nmanifests: [{image: a/d}]\n", "tags are not read"),
-        ("image: a/b\nmanifests: [{image: a/d, platform: {variant: v9}}]\n", "no architecture has a variant 'v9'"),
+        (
+            "image: a/b\nmanifests: [{image: a/d, platform: {variant: v9}}]\n",
+            "an architecture has no variant v9: it is v5 or v6 or v7 or v8",
+        ),
         ("image: [\n", "not YAML"),
+        ("image: a/b\nmanifests: [{platform: {os: linux}}]\n", "manifests[0].image is missing"),
     ],
 )
 def test_bad_files(tmp_path: Path, text: str, part: str) -> None:
@@ -280,8 +283,8 @@ def test_an_empty_variant_leaves_nothing() -> None:
             ("amd64,linux/aarch64,linux/arm64/v9,linux//v7", "r/x-ARCH", "r/y:1"),
             [
                 "--platforms: 'amd64' is not os/arch or os/arch/variant",
-                "--platforms: linux/aarch64: 'aarch64' is not what OCI calls it; write arm64",
-                "--platforms: linux/arm64/v9: arm64 has no variant 'v9': it has v8",
+                "--platforms: linux/aarch64: aarch64: not what OCI calls it; write arm64",
+                "--platforms: linux/arm64/v9: arm64 has no variant v9: it is v8",
                 "--platforms: 'linux//v7' is not os/arch or os/arch/variant",
             ],
         ),
