@@ -24,6 +24,14 @@ PACKAGES = {
     "zstd": ("zstd",),
     "xz": ("xz-utils",),
     "bzip2": ("bzip2",),
+    "skopeo": ("skopeo",),
+    "umoci": ("umoci",),
+    "dockerd": ("docker.io",),
+    "docker-registry": ("docker-registry",),
+    "buildah": ("buildah",),
+    "update-binfmts": ("binfmt-support",),
+    "mmdebstrap": ("mmdebstrap",),
+    "openssl": ("openssl",),
 }
 
 

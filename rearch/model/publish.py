@@ -77,8 +77,8 @@ def variant_problem(architecture: str, variant: str) -> str | None:
     known = OCI_VARIANTS.get(architecture, ()) if architecture else tuple(chain.from_iterable(OCI_VARIANTS.values()))
     if not variant or variant in known:
         return None
-    what = architecture or "an architecture"
-    return f"{what} has no variant {variant}: {f'it is {" or ".join(known)}' if known else 'it has none'}"
+    may = f"it is {' or '.join(known)}" if known else "it has none"
+    return f"{architecture or 'an architecture'} has no variant {variant}: {may}"
 
 
 def platform_problems(os: str, architecture: str, variant: str) -> Iterator[str]:

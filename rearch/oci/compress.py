@@ -1,11 +1,11 @@
 """Compresses a stream of blocks, so that the same blocks give the same bytes wherever the libraries allow it.
 
-gzip is made by ISA-L (python-isal), which picks its code by the CPU. What was seen with isal 1.9.1 (under qemu, and on a
-Xeon with AVX-512): levels 0, 1 and 2 give the same bytes on every x86-64 with SSE 4.2 (Nehalem, Sandy Bridge, Haswell,
-EPYC, ...), others on older ones, and others again on arm64; level 3 gives other bytes with AVX2 and with AVX-512 too. So
-the level is 2: as fast as 1, and a little smaller. There is none that is the same on x86-64 and arm64 hosts. zstd gave
-the same bytes on all of them; it works in the thread that calls, since with several threads its bytes depend on their
-number. Diff IDs are of the bytes before compression, and the same everywhere.
+gzip is made by ISA-L (python-isal), which picks its code by the CPU. What was seen with isal 1.9.1 (under qemu, and on
+a Xeon with AVX-512): levels 0, 1 and 2 give the same bytes on every x86-64 with SSE 4.2 (Nehalem, Sandy Bridge,
+Haswell, EPYC, ...), others on older ones, and others again on arm64; level 3 gives other bytes with AVX2 and with
+AVX-512 too. So the level is 2: as fast as 1, and a little smaller. There is none that is the same on x86-64 and arm64
+hosts. zstd gave the same bytes on all of them; it works in the thread that calls, since with several threads its bytes
+depend on their number. Diff IDs are of the bytes before compression, and the same everywhere.
 
 ISA-L's gzip header has no name and no time, and an operating system that is not known. What comes out depends on how
 the stream is cut into blocks, too: layer_stream cuts it in the same way always.

@@ -23,7 +23,7 @@ BIG = 1 << 30
 # What an image step and an index step do with layers, in a process of its own: argv is the base folder, the platforms,
 # and the file for the answer. "own" is the time after the imports.
 PROBE = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
 from rearch.model.platform import parse_platform
 from rearch.oci.entry import EntryKind, LayerEntry
@@ -32,7 +32,6 @@ from rearch.oci.layout import put_bytes, start_layout, write_index_json
 from rearch.oci.types import *
 import isal.isal_zlib
 base, names, answer = Path(sys.argv[1]), sys.argv[2].split(","), Path(sys.argv[3])
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 started = time.perf_counter()
 layout = base / "layout"
 start_layout(layout)
@@ -53,8 +52,14 @@ for name in names:
 index = put_bytes(layout, document_bytes(Index(manifests=tuple(images))), OCI_INDEX, annotations={REF_NAME: "v1"})
 write_index_json(layout, [index])
 own = time.perf_counter() - started
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-answer.write_text(json.dumps({"own": own, "grown": (peak - before) * 1024, "made": made}))
+answer.write_text(json.dumps({"own": own, "made": made}))
+"""
+
+# Not getrusage: its peak counts the process from which this one was started.
+PEAK = """
+import json, sys
+lines = dict(line.split(":", 1) for line in open("/proc/self/status"))
+open(sys.argv[3], "w").write(json.dumps({"peak": int(lines["VmHWM"].split()[0]) * 1024}))
 """
 
 # The least that has to be done: hash the bytes, pack them, hash what comes out, write it.
@@ -103,7 +108,7 @@ def _unchanged(base: Path) -> Iterator[Figure]:
     """Binaries and layers that are there: neither is opened, and every blob is the same file as before."""
     before = {path.name: path.stat() for path in (base / "layers/blobs").iterdir()}
     trace = base / "trace"
-    argv = ["strace", "-f", "-e", "trace=open,openat,creat", "-o", trace, sys.executable, "-c", PROBE]
+    argv: list[str | Path] = ["strace", "-f", "-e", "trace=open,openat,creat", "-o", trace, sys.executable, "-c", PROBE]
     shutil.rmtree(base / "layout")
     run([*argv, base, ",".join(PLATFORMS), base / "answer.json"])
     if any(json.loads((base / "answer.json").read_text())["made"]):
@@ -119,9 +124,14 @@ def _unchanged(base: Path) -> Iterator[Figure]:
 
 
 def _memory(base: Path) -> Figure:
+    """Against an interpreter that does nothing: our modules and pydantic's count as ours."""
     _binary(base / "bin" / "riscv64", BIG)
-    grown = _own(base, PROBE, fresh=True, platforms=("riscv64",))["grown"]
-    return Figure(name="memory above Python's own, 1 GB binary", value=grown / 1e6, bound=64, unit=" MB")
+    bare = _own(base, PEAK, fresh=True)["peak"]
+    peak = _own(base, PROBE + PEAK, fresh=True, platforms=("riscv64",))["peak"]
+    detail = f"{peak / 1e6:.0f} MB - {bare / 1e6:.0f} MB"
+    return Figure(
+        name="memory above Python's own, 1 GB binary", value=(peak - bare) / 1e6, bound=64, unit=" MB", detail=detail
+    )
 
 
 def _binary(path: Path, size: int) -> None:
