@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,8 +38,21 @@ def _compare(path: str, before: Any, after: Any) -> Iterator[Difference]:
     elif isinstance(before, list) and isinstance(after, list):
         for index in range(max(len(before), len(after))):
             yield from _compare(f"{path}[{index}]", _item(before, index), _item(after, index))
+    elif isinstance(before, str) and isinstance(after, str) and "\n" in before and "\n" in after:
+        yield from _compare_lines(path, before, after)
     elif before != after:
         yield Difference(path, _short(before), _short(after))
+
+
+def _compare_lines(path: str, before: str, after: str) -> Iterator[Difference]:
+    """A text of several lines, as a Dockerfile: the lines that differ, by their number now."""
+    old, new = before.splitlines(), after.splitlines()
+    for what, first, last, start, end in difflib.SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
+        if what != "equal":
+            for index in range(max(last - first, end - start)):
+                gone = old[first + index] if first + index < last else _GONE
+                come = new[start + index] if start + index < end else _GONE
+                yield Difference(f"{path}[{start + index + 1}]", _short(gone), _short(come))
 
 
 def _item(items: list[Any], index: int) -> Any:
@@ -74,7 +89,21 @@ _WORDS = {
     "sha256": "the sha256",
     "digest": "the folder's content",
     "commands": "a generate command",
+    "annotations": "an annotation",
+    "args": "a build argument",
+    "packages": "the list of packages",
+    "context": "the list of files",
+    "allowed": "what the audit lets pass",
+    "platforms": "the list of platforms",
+    "stages": "the list of stages",
 }
+
+
+def _package(path: str, now: Mapping[str, Any]) -> str:
+    """The name of the Debian package that a path leads into: `inputs.origin.packages[3].version`."""
+    found = re.match(r"inputs\.origin\.packages\[(\d+)\]", path)
+    packages = now["inputs"]["origin"].get("packages", []) if found else []
+    return str(packages[int(found[1])]["name"]) if found and int(found[1]) < len(packages) else ""
 
 
 _LISTS = {"edits": ("edit", "file", "of "), "patches": ("patch", "path", "at "), "fixes": ("fix", "name", "")}
@@ -86,7 +115,13 @@ def _words(path: str, now: Mapping[str, Any]) -> str:
         return "rearch does this step in another way now"
     name, _, index = fields[min(1, len(fields) - 1)].partition("[")
     number = int(index.partition("]")[0]) if index else 0  # of `commands[0][2]` the first
+    if name == "dockerfile":
+        return f"line {number} of the Dockerfile changed" if number else "the Dockerfile changed"
     items = now.get("inputs", {}).get(name)
+    if name == "origin" and fields[-1] == "digest":
+        return "the base image changed"
+    if name == "origin" and (package := _package(path, now)):
+        return f"package {package} changed"
     item = items[number] if isinstance(items, list) and number < len(items) else None
     if name in _LISTS:
         noun, field, joint = _LISTS[name]

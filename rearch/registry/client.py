@@ -1,11 +1,11 @@
-"""The client for pulling: OCI distribution specification 1.1, and what Docker Hub and its like add to it."""
+"""The client, and how it reads: OCI distribution specification 1.1, and what Docker Hub and its like add to it."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rearch.model.base import NOTHING
@@ -76,7 +76,7 @@ class RegistryClient:
     @property
     def requests(self) -> int:
         """How many requests were sent so far, to registries and token servers, whatever came of them."""
-        return self._wire.requests
+        return self._wire.sent
 
     def ping(self, registry: str) -> None:
         """Ask whether a registry of this protocol is there, and lets us in. Errors: those of Caller.ask."""
@@ -89,7 +89,14 @@ class RegistryClient:
 
         Errors: WrongDigest, OldManifest, UnknownDocument, BadDocument, BadMirror; those of Caller.ask.
         """
-        call = self._call("GET", reference, "manifests", reference.identifier, accept=ACCEPT)
+        return self._manifest(self._call("GET", reference, "manifests", reference.identifier, accept=ACCEPT), reference)
+
+    def manifest_for(self, reference: Reference, scopes: frozenset[str]) -> Document:
+        """As `manifest`, of the registry itself and no mirror, with a token of these scopes."""
+        call = self._call("GET", reference, "manifests", reference.identifier, accept=ACCEPT, here=True)
+        return self._manifest(replace(call, scopes=scopes), reference)
+
+    def _manifest(self, call: Call, reference: Reference) -> Document:
         answer = self.caller.ask(call, MANIFEST_LIMIT)
         if "html" in answer.headers.get("content-type", "").lower():
             raise NotARegistry(call.registry, "it sends a web page for a manifest")
@@ -101,14 +108,21 @@ class RegistryClient:
 
         Such a question is not counted as a pull by Docker Hub. Errors: those of `manifest`.
         """
-        call = self._call("HEAD", reference, "manifests", reference.identifier, accept=ACCEPT, good=(200, 404))
-        answer = self.caller.ask(call, 0)
+        return self._head(self._call("HEAD", reference, "manifests", reference.identifier, accept=ACCEPT), reference)
+
+    def head_for(self, reference: Reference, scopes: frozenset[str]) -> Found | None:
+        """As `head`, of the registry itself and no mirror, with a token of these scopes."""
+        call = self._call("HEAD", reference, "manifests", reference.identifier, accept=ACCEPT, here=True)
+        return self._head(replace(call, scopes=scopes), reference)
+
+    def _head(self, call: Call, reference: Reference) -> Found | None:
+        answer = self.caller.ask(replace(call, good=(200, 404)), 0)
         if answer.status == 404:
             return None
         digest = answer.headers.get(_DIGEST, "")
         size = answer.headers.get("content-length", "")
         if not _SHA256.fullmatch(digest):
-            document = self.manifest(reference)
+            document = self._manifest(replace(call, method="GET"), reference)
             return Found(digest=document.digest, media_type=document.media_type, size=len(document.data))
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip()
         return Found(digest=digest, media_type=media_type, size=int(size) if size.isdecimal() else 0)
@@ -141,8 +155,9 @@ class RegistryClient:
         *,
         accept: str = "*/*",
         good: tuple[int, ...] = (200,),
+        here: bool = False,
     ) -> Call:
-        place = mirrored(reference, self._mirrors)
+        place = reference if here else mirrored(reference, self._mirrors)
         what = reference.name if kind == "manifests" else f"{reference.name}: blob {identifier[:19]}..."
         return Call(
             method=method,

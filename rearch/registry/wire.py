@@ -63,7 +63,7 @@ class Wire:
     def __init__(self, sites: Sites, patience: Patience, *, timeout: float = 30.0, connections: int = 4) -> None:
         self.sites = sites
         self.patience = patience
-        self._timeout = timeout
+        self.timeout = timeout
         # A small answer that comes byte by byte is no answer.
         self.longest_body = 4 * timeout
         self._connections = connections
@@ -73,7 +73,7 @@ class Wire:
         self._sent = 0
 
     @property
-    def requests(self) -> int:
+    def sent(self) -> int:
         """How many requests were sent so far, whatever came of them."""
         return self._sent
 
@@ -148,7 +148,7 @@ class Wire:
                 auth=_Authorization(authorization),
                 stream=True,
                 allow_redirects=False,
-                timeout=(self._timeout, silence or self._timeout),
+                timeout=(self.timeout, silence or self.timeout),
                 proxies=_NO_PROXY if site.direct else None,
                 verify=False if site.insecure else None,
             )
@@ -197,7 +197,7 @@ class Wire:
         """Why no answer came, in words. The libraries' own words hold whole URLs, and so their secrets."""
         causes = _causes(error)
         if any(_is_timeout(cause) for cause in causes):
-            return f"no answer within {self._timeout:g} s"
+            return f"no answer within {self.timeout:g} s"
         if any(isinstance(cause, urllib3.exceptions.ProxyError) for cause in causes):
             return "the proxy did not let it through"
         for cause in causes:

@@ -12,18 +12,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rearch.model.platform import parse_platform
-from tests.bench.measure import Figure, best, run
+from tests.bench.measure import Figure, run
 from tests.support.elves import make_elf
 
 SIZE = 18_000_000
 PLATFORMS = ("arm64", "amd64")
-RUNS = 3
+RUNS = 5
 BIG = 1 << 30
 
 # What an image step and an index step do with layers, in a process of its own: argv is the base folder, the platforms,
 # and the file for the answer. "own" is the time after the imports.
 PROBE = """
 import json, sys, time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from rearch.model.platform import parse_platform
 from rearch.oci.entry import EntryKind, LayerEntry
@@ -35,8 +36,8 @@ base, names, answer = Path(sys.argv[1]), sys.argv[2].split(","), Path(sys.argv[3
 started = time.perf_counter()
 layout = base / "layout"
 start_layout(layout)
-images, made = [], []
-for name in names:
+
+def image(name):
     platform, path = parse_platform(name), base / "bin" / name
     digest = (base / "bin" / (name + ".sha256")).read_text()
     entry = LayerEntry(
@@ -47,9 +48,11 @@ for name in names:
     config = ImageConfig(architecture=row.architecture, os=row.os, rootfs=RootFs(diff_ids=(layer.diff_id,)))
     described = put_bytes(layout, document_bytes(config), OCI_CONFIG)
     manifest = Manifest(config=described, layers=(layer.descriptor,))
-    images.append(put_bytes(layout, document_bytes(manifest), OCI_MANIFEST, platform=row))
-    made.append(layer.made)
-index = put_bytes(layout, document_bytes(Index(manifests=tuple(images))), OCI_INDEX, annotations={REF_NAME: "v1"})
+    return put_bytes(layout, document_bytes(manifest), OCI_MANIFEST, platform=row), layer.made
+
+with ThreadPoolExecutor(2) as jobs:  # as the executor has them
+    images, made = zip(*jobs.map(image, names))
+index = put_bytes(layout, document_bytes(Index(manifests=images)), OCI_INDEX, annotations={REF_NAME: "v1"})
 write_index_json(layout, [index])
 own = time.perf_counter() - started
 answer.write_text(json.dumps({"own": own, "made": made}))
@@ -90,18 +93,21 @@ def images() -> Iterator[Figure]:
         base = Path(name)
         for platform in PLATFORMS:
             _binary(base / "bin" / platform, SIZE)
-        umoci = best(RUNS, lambda: _fresh(base / "umoci", lambda: _umoci(base)))
-        buildah = best(RUNS, lambda: _buildah(base))
-        ours = best(RUNS, lambda: _fresh(base / "layout", lambda: _ours(base)))
-        own = min(_own(base, PROBE, fresh=True)["own"] for _ in range(RUNS))
-        floor = min(_own(base, FLOOR, fresh=False)["own"] for _ in range(RUNS))
+        # In turn, so that what disturbs the machine disturbs all of them.
+        rounds = [_round(base) for _ in range(RUNS)]
+        ours, umoci, buildah, own, floor = (min(seconds) for seconds in zip(*rounds, strict=True))
         shown = f"{ours:.2f} s"
         yield Figure(name="images / two umoci runs", value=ours / umoci, bound=1.0, detail=f"{shown} / {umoci:.2f} s")
         yield Figure(name="images / buildah", value=ours / buildah, bound=1 / 3, detail=f"{shown} / {buildah:.2f} s")
         detail = f"{own:.2f} s / {floor:.2f} s"
         yield Figure(name="without start-up / hash and pack once", value=own / floor, bound=2.0, detail=detail)
+        _own(base, PROBE)
         yield from _unchanged(base)
         yield _memory(base)
+
+
+def _round(base: Path) -> tuple[float, ...]:
+    return _ours(base), _umoci(base), _buildah(base), _own(base, PROBE), _own(base, FLOOR)
 
 
 def _unchanged(base: Path) -> Iterator[Figure]:
@@ -126,8 +132,8 @@ def _unchanged(base: Path) -> Iterator[Figure]:
 def _memory(base: Path) -> Figure:
     """Against an interpreter that does nothing: our modules and pydantic's count as ours."""
     _binary(base / "bin" / "riscv64", BIG)
-    bare = _own(base, PEAK, fresh=True)["peak"]
-    peak = _own(base, PROBE + PEAK, fresh=True, platforms=("riscv64",))["peak"]
+    bare = _own(base, PEAK, figure="peak")
+    peak = _own(base, PROBE + PEAK, platforms=("riscv64",), figure="peak")
     detail = f"{peak / 1e6:.0f} MB - {bare / 1e6:.0f} MB"
     return Figure(
         name="memory above Python's own, 1 GB binary", value=(peak - bare) / 1e6, bound=64, unit=" MB", detail=detail
@@ -150,30 +156,28 @@ def _binary(path: Path, size: int) -> None:
     path.with_name(f"{path.name}.sha256").write_text(digest.hexdigest())
 
 
-def _fresh(folder: Path, measured: object) -> float:
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.rmtree(folder.parent / "layers", ignore_errors=True)
-    assert callable(measured)
-    seconds: float = measured()
-    return seconds
-
-
 def _ours(base: Path) -> float:
+    _forget(base)
     return run([sys.executable, "-c", PROBE, base, ",".join(PLATFORMS), base / "answer.json"])
 
 
-def _own(base: Path, script: str, *, fresh: bool, platforms: Sequence[str] = PLATFORMS) -> dict[str, float]:
-    if fresh:
-        shutil.rmtree(base / "layout", ignore_errors=True)
-        shutil.rmtree(base / "layers", ignore_errors=True)
+def _own(base: Path, script: str, *, platforms: Sequence[str] = PLATFORMS, figure: str = "own") -> float:
+    """What the script says of itself."""
+    _forget(base)
     run([sys.executable, "-c", script, base, ",".join(platforms), base / "answer.json"])
     answer: dict[str, float] = json.loads((base / "answer.json").read_text())
-    return answer
+    return answer[figure]
+
+
+def _forget(base: Path) -> None:
+    for name in ("layout", "layers"):
+        shutil.rmtree(base / name, ignore_errors=True)
 
 
 def _umoci(base: Path) -> float:
     """umoci joins no platforms, so its two images stay without an index: in its favour."""
     layout = base / "umoci"
+    shutil.rmtree(layout, ignore_errors=True)
     seconds = run(["umoci", "init", "--layout", layout])
     for platform in PLATFORMS:
         image = f"{layout}:{platform}"

@@ -12,6 +12,7 @@ from rearch.planning.graph import UnknownFix, steps_of
 from rearch.planning.names import wanted_names
 from rearch.planning.planner import make_plan
 from rearch.planning.show import plan_lines
+from rearch.planning.why import differences, reason_from
 from tests.support.plans import AMD64, ARM64, MemoryView, component, facts, go_toolchain
 from tests.support.snapshots import assert_snapshot
 
@@ -168,3 +169,18 @@ def test_names_are_wanted_once_and_say_by_whom() -> None:
     assert [(str(want.name), want.needed_by) for want in wanted_names([stack])] == [
         ("git https://example.org/x v1.0", ("test/a", "test/b"))
     ]
+
+
+def test_the_reason_names_the_line_of_a_dockerfile_and_the_package_of_a_base() -> None:
+    before = {"inputs": {"dockerfile": "FROM base\nLABEL a=1\n"}, "needs": {}}
+    after = {"inputs": {"dockerfile": "# new\nFROM base\nLABEL a=2\n"}, "needs": {}}
+    found = differences(before, after)
+    assert [str(one) for one in found] == [
+        "inputs.dockerfile[1]: (nothing) -> '# new'",
+        "inputs.dockerfile[3]: 'LABEL a=1' -> 'LABEL a=2'",
+    ]
+    step = steps_of([component()], facts(component()))[0]
+    assert reason_from(step, found, after) == "line 1 of the Dockerfile changed and line 3 of the Dockerfile changed"
+    old = {"inputs": {"origin": {"packages": [{"name": "haproxy", "version": "1"}]}}, "needs": {}}
+    new = {"inputs": {"origin": {"packages": [{"name": "haproxy", "version": "2"}]}}, "needs": {}}
+    assert reason_from(step, differences(old, new), new) == "package haproxy changed"
