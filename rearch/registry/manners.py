@@ -14,15 +14,18 @@ class Manners:
 
     `chunk`: most bytes in one request. `chunks`: whether it takes a blob in several. `mounts`: whether it takes a
     request to mount. `tells`: a mount from the same repository tells whether the blob is there (201) or begins its
-    upload (202), which makes HEAD superfluous; some take no notice of mounts, and of those it is not known.
-    `closed`: repositories that nothing can be mounted from.
+    upload (202), which makes HEAD superfluous; some take no notice of mounts, and before `sample`, a repository and the
+    digest of a blob that was sent there, this cannot be known (None). `asking` is held by who finds out.
+    `closed`: pairs of repositories, of which the one cannot be mounted from into the other.
     """
 
     chunk: int
     chunks: bool = True
     mounts: bool = True
-    tells: bool = False
-    closed: set[str] = field(default_factory=set)
+    tells: bool | None = None
+    sample: tuple[str, str] | None = None
+    asking: threading.Lock = field(default_factory=threading.Lock)
+    closed: set[tuple[str, str]] = field(default_factory=set)
 
 
 class AllManners:
@@ -34,5 +37,6 @@ class AllManners:
         self._known: dict[str, Manners] = {}
 
     def of(self, registry: str) -> Manners:
+        """What is known of this one."""
         with self._lock:
             return self._known.setdefault(registry, Manners(chunk=self._chunk))

@@ -21,7 +21,8 @@ from rearch.host.debian.apt import HostApt, NoArchives
 from rearch.host.debian.download import DebianFilesGone, DebianMismatch, DebianUnreachable
 from rearch.host.debian.fetcher import BATCH
 from rearch.host.debian.names import NoDebianPort, UnknownDebianPackages, UnknownDebianSource
-from rearch.host.debian.resolve import DebianResolver, UnmetBuildDependencies
+from rearch.host.debian.resolve import DebianResolver
+from rearch.host.debian.resolve_errors import UnmetBuildDependencies
 from rearch.host.debian.state import AptUnreachable
 from rearch.host.debian.tools import AptMissing
 from rearch.host.debian.unpack import DebianPackages, WrongPackage
