@@ -65,8 +65,8 @@ class Settings(Model):
     jobs: Count = Field(default=0, le=1024, description="Steps at once; 0: the number of usable CPUs.")
     mirrors: FrozenMap[Text, Text] = Field(
         default=NOTHING,
-        description="Beginning of a URL, or of an image's reference (`docker.io/`): what to put in its place, the longest "
-        "first.",
+        description="Beginning of a URL or of an image's reference (`docker.io/`): what to put in its place, the "
+        "longest first.",
     )
     offline: Flag = Field(default=False, description="Touch no network; what is not cached is an error.")
     timeout: Span = Field(default=30.0, gt=0, description="Longest wait for a server to answer or to go on.")

@@ -56,7 +56,8 @@ def without_cures(stack: Stack) -> None:
     """Take edits and fixes out of the recipes, and the images, which are not what is looked at."""
     for path in (stack.rearch.project / "recipes" / "rancher").glob("*.yaml"):
         recipe = yaml.load(path.read_text(), Loader=yaml.BaseLoader)
-        path.write_text(yaml.dump({key: value for key, value in recipe.items() if key not in ("edits", "fixes", "image")}))
+        left = {key: value for key, value in recipe.items() if key not in ("edits", "fixes", "image")}
+        path.write_text(yaml.dump(left))
 
 
 @pytest.fixture(scope="session")
