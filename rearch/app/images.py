@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rearch.app.request import Request
+from rearch.app.targets import NoSuchTarget, Target, archive_layout, image_names, is_reference, local_target
 from rearch.app.wiring import Adapters
 from rearch.engine.images import BuiltIndex, place_of
-from rearch.errors import RearchError, UsageError
+from rearch.errors import RearchError
 from rearch.model.base import NOTHING
-from rearch.model.platform import PLATFORMS, Platform, parse_platform
+from rearch.model.platform import Platform, parse_platform
 from rearch.report import Reporter, Said
 
 if TYPE_CHECKING:
@@ -24,31 +24,6 @@ if TYPE_CHECKING:
 
 ARCHIVES = "archives"
 DOCKER_ARCHIVE = "docker-archive"
-
-
-class NoSuchTarget(UsageError):
-    """What was named is neither a layout, an archive, an image of output/ nor a reference."""
-
-    def __init__(self, target: str, images: Sequence[str]) -> None:
-        self.target = target
-        near = difflib.get_close_matches(target, images, n=1)
-        known = f"output/images has {', '.join(images)}" if images else "output/images holds no image"
-        super().__init__(
-            f"there is no layout, archive or image {target}",
-            (known,),
-            hint=f"did you mean {near[0]}?"
-            if near
-            else "name a folder, a file, an image of output/images, or a reference",
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """A layout to look at. `ref`: one name in it, empty for all. `allowed`: what the recipe of that image allows."""
-
-    layout: Path
-    ref: str = ""
-    allowed: Mapping[str, str] = NOTHING
 
 
 def audit_target(request: Request, name: str, report: Reporter) -> tuple[AuditReport, ...]:
@@ -64,7 +39,7 @@ def audit_target(request: Request, name: str, report: Reporter) -> tuple[AuditRe
             target.layout,
             ref=target.ref,
             platforms=request.platforms or (),
-            allowed=target.allowed,
+            allowed=_allowed(target.repository, request) if target.repository else NOTHING,
             cache=adapters.cache / "audit",
         )
 
@@ -74,9 +49,9 @@ def validate_target(request: Request, name: str, report: Reporter) -> tuple[Faul
     from rearch.oci.validate import validate
 
     adapters = _adapters(request, report)
-    found = _local(name, request, adapters)
+    found = local_target(name, adapters.output)
     if found is None:
-        raise NoSuchTarget(name, _images(adapters))
+        raise NoSuchTarget(name, image_names(adapters.output))
     return validate(found.layout)
 
 
@@ -89,33 +64,18 @@ def _adapters(request: Request, report: Reporter) -> Adapters:
 
 @contextmanager
 def _opened(name: str, request: Request, adapters: Adapters) -> Iterator[Target]:
-    local = _local(name, request, adapters)
+    local = local_target(name, adapters.output)
     if local is not None:
         yield local
         return
     with tempfile.TemporaryDirectory(prefix="rearch-") as folder:
         path = Path(name)
         if path.is_file():
-            yield Target(layout=_archive(path, request, Path(folder)))
-        elif _is_reference(name):
+            yield Target(layout=archive_layout(path, request.platforms, Path(folder)))
+        elif is_reference(name):
             yield Target(layout=_pulled(name, request, adapters, Path(folder)))
         else:
-            raise NoSuchTarget(name, _images(adapters))
-
-
-def _local(name: str, request: Request, adapters: Adapters) -> Target | None:
-    if (Path(name) / "index.json").is_file():
-        return Target(layout=Path(name))
-    repository, _, tag = name.partition(":")
-    layout = place_of(adapters.output, repository)
-    if repository and (layout / "index.json").is_file():
-        return Target(layout=layout, ref=tag, allowed=_allowed(repository, request))
-    return None
-
-
-def _images(adapters: Adapters) -> tuple[str, ...]:
-    root = place_of(adapters.output, "")
-    return tuple(sorted(str(path.parent.relative_to(root)) for path in root.rglob("index.json")))
+            raise NoSuchTarget(name, image_names(adapters.output))
 
 
 def _allowed(repository: str, request: Request) -> Mapping[str, str]:
@@ -130,33 +90,6 @@ def _allowed(repository: str, request: Request) -> Mapping[str, str]:
         if image is not None and image.repository == repository
         for item in image.audit
     }
-
-
-def _archive(path: Path, request: Request, folder: Path) -> Path:
-    """Each platform that was asked for, else the only one, as a layout."""
-    from rearch.oci.disk_image import load_disk_image
-    from rearch.oci.layout import start_layout, write_index_json
-    from rearch.oci.layout_errors import NoSuchPlatform
-
-    layout, images, missed = folder / "layout", [], None
-    start_layout(layout)
-    for platform in request.platforms or PLATFORMS:
-        try:
-            images.append(load_disk_image(path, "archive", "", platform, layout).descriptor)
-        except NoSuchPlatform as error:
-            if request.platforms:
-                raise
-            missed = error
-    if not images and missed is not None:
-        raise missed
-    write_index_json(layout, images)
-    return layout
-
-
-def _is_reference(name: str) -> bool:
-    """A registry is asked only for what names one: `debian:bookworm` may be a misspelt image of output/."""
-    head, slash, _ = name.partition("/")
-    return bool(slash) and ("." in head or ":" in head or head == "localhost")
 
 
 def _pulled(name: str, request: Request, adapters: Adapters, folder: Path) -> Path:

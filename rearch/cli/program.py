@@ -12,6 +12,8 @@ from rearch import __version__
 from rearch.cli import build as build_tasks
 from rearch.cli import care
 from rearch.cli import images as image_tasks
+from rearch.cli import manifest as manifest_tasks
+from rearch.cli import publish as publish_tasks
 from rearch.errors import ExitCode
 
 
@@ -25,6 +27,9 @@ def collection() -> Collection:
         build_tasks.lock,
         image_tasks.audit,
         image_tasks.validate,
+        publish_tasks.publish,
+        manifest_tasks.manifest,
+        manifest_tasks.inspect,
         care.fixes,
         care.schema,
         care.doctor,

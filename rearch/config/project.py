@@ -16,7 +16,7 @@ from rearch.config.stacks import FOLDER, ReadStack, read_stack, stack_names
 from rearch.config.toolchains import read_toolchains
 from rearch.model.base import NOTHING, FrozenDict
 from rearch.model.platform import Platform
-from rearch.model.stack import Component, PatchFile, Project, Stack
+from rearch.model.stack import Component, PatchFile, Project, PublishSettings, Stack
 
 
 def load_project(
@@ -120,7 +120,8 @@ def _stack(
     components = [_component(files, stack, recipe, chosen, wanted) for recipe in recipes]
     summary = stack.checked.summary if stack.checked else ""
     good = tuple(component for component in components if component)
-    return Stack(name=stack.name, summary=summary, platforms=chosen, components=good)
+    publish = stack.checked.publish if stack.checked else PublishSettings()
+    return Stack(name=stack.name, summary=summary, platforms=chosen, components=good, publish=publish)
 
 
 def _component(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -13,6 +13,20 @@ from rearch.model.base import NOTHING, Count, Flag, FrozenMap, FullText, Model, 
 from rearch.model.platform import Platform
 from rearch.model.recipe import Recipe
 from rearch.model.toolchain import Toolchain
+
+
+class PublishSettings(Model):
+    """Where `publish` sends a stack's images when no --to is given; each flag wins over its key here."""
+
+    to: tuple[FullText, ...] = Field(
+        default=(), description="Places: `registry/prefix`, or `oci:FOLDER` relative to the project."
+    )
+    tags: tuple[FullText, ...] = Field(
+        default=(), description="Tags, with `${{ version }}`, `${{ date }}`, ... in them; left out: each image's own."
+    )
+    per_arch: Flag = Field(default=False, description="Also a tag for each platform: NAME_arm64, NAME_arm.")
+    merge: Flag = Field(default=False, description="Keep platforms of a live index that the build does not have.")
+    channel: Text = Field(default="", description="What `${{ channel }}` stands for.")
 
 
 class StackFile(Model):
@@ -30,6 +44,9 @@ class StackFile(Model):
         default=NOTHING, description="Recipe keys for every recipe of the stack; a recipe's own win, map by map."
     )
     recipes: tuple[Name, ...] | None = Field(default=None, description="Left out: every other *.yaml of the folder.")
+    publish: PublishSettings = Field(
+        default_factory=PublishSettings, description="Where `publish` sends the images of the stack."
+    )
 
 
 class Limits(Model):
@@ -129,6 +146,7 @@ class Stack:
     summary: str
     platforms: tuple[Platform, ...]
     components: tuple[Component, ...]
+    publish: PublishSettings = field(default_factory=PublishSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

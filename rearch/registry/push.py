@@ -76,6 +76,7 @@ class RegistryPusher:
         *,
         mount_from: Sequence[str] = (),
         missing: bool = False,
+        checked: bool = False,
         resume: Upload | None = None,
         note: Callable[[Upload], None] = _no_note,
         moved: Callable[[int], None] = _not_shown,
@@ -83,7 +84,9 @@ class RegistryPusher:
         """See that the repository of `place` has the blob, which is in the file `source`.
 
         `mount_from`: other repositories of the same registry that may have it, the likeliest first. `missing`: the
-        caller knows that the repository does not have it. `resume`: what `note` was told by a run that did not end;
+        caller knows that the repository does not have it. `checked`: the caller has hashed the file in this run; else it
+        is done while it is sent, by another thread, and the last piece goes only if it is right (the registry compares
+        in either case). `resume`: what `note` was told by a run that did not end;
         `note` is told of each step of an upload that is worth it (from 1 MiB on). `moved` is told the bytes so far, and
         may raise: the upload is kept then. Two threads with the same blob for the same repository: one sends.
         Errors: SourceChanged (the upload is cancelled), CannotReadBlob, DamagedOnTheWay, WrongDigest (it says), and in
@@ -96,7 +99,7 @@ class RegistryPusher:
             sources = tuple(dict.fromkeys(each for each in mount_from if each != place.repository))
             order = UploadOrder(place=place, blob=blob, sources=sources, missing=missing, note=note, moved=moved)
             going_on = resume is not None and (resume.place, resume.digest) == key
-            with self._pushing(order.what), open_blob(source, blob) as file:
+            with self._pushing(order.what), open_blob(source, blob, checked=checked) as file:
                 manners = self._manners.of(place.registry)
                 pushed = BlobUpload(self._caller, manners, order, file, resume if going_on else None).push()
             self._there.add(key)
@@ -112,12 +115,12 @@ class RegistryPusher:
     def head(self, reference: Reference) -> Found | None:
         """What a reference names now, None when it is not there: with the token that pushing needs anyway."""
         with self._pushing(reference.name):
-            return self._client.head_for(reference, push_scopes(reference))
+            return self._client.head_for(reference, push_scopes(reference.repository))
 
     def manifest(self, reference: Reference) -> Document:
         """The manifest or index that a reference names, as RegistryClient.manifest, and never from a mirror."""
         with self._pushing(reference.name):
-            return self._client.manifest_for(reference, push_scopes(reference))
+            return self._client.manifest_for(reference, push_scopes(reference.repository))
 
     def put_manifest(self, reference: Reference, data: bytes, media_type: str) -> str:
         """Put a manifest or index, under its digest or (without one) under the tag; the digest of `data`.
@@ -133,7 +136,7 @@ class RegistryPusher:
             registry=reference.registry,
             path=f"/v2/{reference.repository}/manifests/{reference.identifier}",
             what=what,
-            scopes=push_scopes(reference),
+            scopes=push_scopes(reference.repository),
             headers={"Content-Type": media_type},
             body=data,
             good=(201, 200, 202, 204),
@@ -171,7 +174,7 @@ class RegistryPusher:
             registry=place.registry,
             path=f"/v2/{place.repository}/{rest}",
             what=what,
-            scopes=frozenset([f"repository:{place.repository}:delete", *push_scopes(place)]),
+            scopes=frozenset([f"repository:{place.repository}:delete", *push_scopes(place.repository)]),
             good=(200, 202, 204, 404),
             fault=delete_fault(what, place.registry, by_tag=by_tag),
         )

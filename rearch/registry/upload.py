@@ -161,7 +161,7 @@ class BlobUpload:
         answer = self._post(source)
         if answer.status == _CREATED:
             _check_digest(self._order, answer)
-            self._manners.tells |= source == own
+            self._manners.tells = self._manners.tells or source == own
             return Pushed("there" if source == own else "mounted", self._file.sent)
         return Upload(
             place=self._order.place.place,
@@ -174,14 +174,28 @@ class BlobUpload:
         """Whether HEAD is worth a request. Sending a small blob in vain costs no more than that."""
         if self._missing or self._order.blob.size < WORTH_ASKING:
             return False
-        return bool(self._order.sources) or not self._manners.tells
+        return bool(self._order.sources) or not self._mount_tells()
+
+    def _mount_tells(self) -> bool:
+        """Whether the mount that begins an upload answers the question, too: tried once, with what is surely there."""
+        manners = self._manners
+        with manners.asking:
+            if manners.tells is None and manners.sample is not None and manners.mounts:
+                repository, digest = manners.sample
+                call = self._call("POST", self._mount_url(repository, digest, repository), good=(201, 202))
+                answer = self._caller.once(replace(call, scopes=push_scopes(repository)), 1 << 16)
+                manners.tells = answer.status == _CREATED
+                if not manners.tells:
+                    self._forget(self._location(answer))
+            return bool(manners.tells)
 
     def _source(self) -> str:
         """The repository to mount from: one is tried at once; of several, for what is large, one that has it."""
-        sources = [each for each in self._order.sources if each not in self._manners.closed]
+        own = self._order.place.repository
+        sources = [each for each in self._order.sources if (each, own) not in self._manners.closed]
         if len(sources) > 1 and self._order.blob.size >= WORTH_ASKING:
             sources = [each for each in sources if self._has(each)][:1]
-        return sources[0] if sources else self._order.place.repository
+        return sources[0] if sources else own
 
     def _has(self, repository: str) -> bool:
         place = replace(self._order.place, repository=repository)
@@ -191,20 +205,19 @@ class BlobUpload:
         """Begin, with a mount if that is possible at all."""
         own = self._order.place.repository
         if not self._manners.mounts:
-            return self._caller.once(self._call("POST", self._uploads_url()), 1 << 16)
-        query = f"?mount={quote(self._order.blob.digest)}&from={quote(source, safe='')}"
-        call = self._call("POST", self._uploads_url() + query, good=(201, 202))
+            return self._caller.once(self._call("POST", _uploads_url(own)), 1 << 16)
+        call = self._call("POST", self._mount_url(own, self._order.blob.digest, source), good=(201, 202))
         if source != own:
             call = replace(call, scopes=call.scopes | {f"repository:{source}:pull"})
         try:
             return self._caller.once(call, 1 << 16)
         except (LoginWanted, NotInRegistry, NoSuchRepository, RegistryRefused, ReadOnlyRegistry) as error:
             if source != own:
-                self._manners.closed.add(source)
+                self._manners.closed.add((source, own))
                 return self._post(own)
             if isinstance(error, LoginWanted):
                 raise
-            answer = self._caller.once(self._call("POST", self._uploads_url()), 1 << 16)
+            answer = self._caller.once(self._call("POST", _uploads_url(own)), 1 << 16)
             self._manners.mounts = False
             return answer
 
@@ -231,6 +244,7 @@ class BlobUpload:
         url = upload.location + ("&" if "?" in upload.location else "?") + f"digest={quote(upload.digest)}"
         answer = self._send("PUT", url, upload, self._order.blob.size, (201, 204))
         _check_digest(self._order, answer)
+        self._manners.sample = (self._order.place.repository, upload.digest)
         return Pushed("sent", self._file.sent)
 
     def _send(self, method: str, url: str, upload: Upload, end: int, good: tuple[int, ...]) -> Answer:
@@ -288,9 +302,12 @@ class BlobUpload:
     def _cancel(self) -> None:
         """Tell the registry to forget what came. It would on its own, after days; so no failure matters."""
         if self._upload is not None:
-            with contextlib.suppress(RearchError, Later):
-                self._caller.once(self._call("DELETE", self._upload.location, good=(202, 204, 404)), 1 << 16)
+            self._forget(self._upload.location)
         self._upload = None
+
+    def _forget(self, location: str) -> None:
+        with contextlib.suppress(RearchError, Later):
+            self._caller.once(self._call("DELETE", location, good=(200, 202, 204, 404)), 1 << 16)
 
     # --- tools
 
@@ -300,8 +317,8 @@ class BlobUpload:
         if self._order.blob.size >= WORTH_ASKING:
             self._order.note(upload)
 
-    def _uploads_url(self) -> str:
-        return f"/v2/{self._order.place.repository}/blobs/uploads/"
+    def _mount_url(self, repository: str, digest: str, source: str) -> str:
+        return f"{_uploads_url(repository)}?mount={quote(digest)}&from={quote(source, safe='')}"
 
     def _location(self, answer: Answer, *, needed: bool = True) -> str:
         registry = self._order.place.registry
@@ -314,15 +331,19 @@ class BlobUpload:
             registry=self._order.place.registry,
             path=path,
             what=self._order.what,
-            scopes=push_scopes(self._order.place),
+            scopes=push_scopes(self._order.place.repository),
             good=good,
             fault=push_fault(self._order.what, self._order.place, 0),
         )
 
 
-def push_scopes(place: Reference) -> frozenset[str]:
+def push_scopes(repository: str) -> frozenset[str]:
     """Those of a token that may push there."""
-    return frozenset([f"repository:{place.repository}:pull,push"])
+    return frozenset([f"repository:{repository}:pull,push"])
+
+
+def _uploads_url(repository: str) -> str:
+    return f"/v2/{repository}/blobs/uploads/"
 
 
 def blob_exists(caller: Caller, place: Reference, digest: str, *, pushing: bool) -> bool:
@@ -332,7 +353,7 @@ def blob_exists(caller: Caller, place: Reference, digest: str, *, pushing: bool)
         registry=place.registry,
         path=f"/v2/{place.repository}/blobs/{digest}",
         what=f"{place.place}: blob {digest[:19]}...",
-        scopes=push_scopes(place) if pushing else frozenset([f"repository:{place.repository}:pull"]),
+        scopes=push_scopes(place.repository) if pushing else frozenset([f"repository:{place.repository}:pull"]),
         good=(200, 404),
     )
     return caller.once(call, 0).status == 200

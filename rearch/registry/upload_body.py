@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rearch.oci.types import Descriptor
+from rearch.registry.hash_beside import HashBeside
 from rearch.registry.push_errors import CannotReadBlob, SourceChanged
 
 # The time-out of a connection is for one of these: at 30 s, a line of 9 kB/s is still quick enough.
@@ -18,15 +18,16 @@ PIECE = 1 << 18
 class CheckedFile:
     """An open file that should be `blob`. Each byte is hashed once, however often it is sent.
 
-    `sent` is how many bytes were given out so far, in all attempts. For one thread.
+    `checked`: the caller has done that, and here it is done only when the registry doubts it. `sent` is how many bytes
+    were given out so far, in all attempts. For one thread.
     """
 
-    def __init__(self, descriptor: int, path: Path, blob: Descriptor) -> None:
+    def __init__(self, descriptor: int, path: Path, blob: Descriptor, *, checked: bool = False) -> None:
         self._descriptor = descriptor
         self._path = path
         self._blob = blob
-        self._digest = hashlib.sha256()
-        self._hashed = 0
+        self._digest = HashBeside()
+        self._hashed = blob.size if checked else 0
         self.sent = 0
 
     def part(self, start: int, end: int, seen: Callable[[int], None]) -> FilePart:
@@ -46,14 +47,20 @@ class CheckedFile:
             place += len(data)
 
     def check(self) -> None:
-        """Read what was not read yet. Errors: SourceChanged."""
+        """Read what was not hashed yet. Errors: SourceChanged."""
         self._hash_to(self._blob.size)
-        self._check_end()
+        if not self._blob.size:
+            self._check_end()
 
     def check_again(self) -> None:
         """Read it all anew. Errors: SourceChanged."""
-        self._digest, self._hashed = hashlib.sha256(), 0
+        self.close()
+        self._digest, self._hashed = HashBeside(), 0
         self.check()
+
+    def close(self) -> None:
+        """End what works on it. The descriptor is the caller's."""
+        self._digest.close()
 
     def _hash_to(self, end: int) -> None:
         """What an earlier run has sent was not hashed by this one."""
@@ -99,7 +106,7 @@ class FilePart:
 
 
 @contextlib.contextmanager
-def open_blob(path: Path, blob: Descriptor) -> Iterator[CheckedFile]:
+def open_blob(path: Path, blob: Descriptor, *, checked: bool = False) -> Iterator[CheckedFile]:
     """The file, if it has the blob's size. Errors: SourceChanged, CannotReadBlob."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -108,6 +115,7 @@ def open_blob(path: Path, blob: Descriptor) -> Iterator[CheckedFile]:
     try:
         if (size := os.fstat(descriptor).st_size) != blob.size:
             raise SourceChanged(path, f"{blob.size} bytes", f"{size} bytes")
-        yield CheckedFile(descriptor, path, blob)
+        with contextlib.closing(CheckedFile(descriptor, path, blob, checked=checked)) as file:
+            yield file
     finally:
         os.close(descriptor)

@@ -1,0 +1,183 @@
+"""`publish`: what the last build left, to registries and folders."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rearch.app.prepare import source_date_epoch
+from rearch.app.request import Request
+from rearch.app.wiring import Adapters
+from rearch.model.stack import PublishSettings
+from rearch.planning.publish_targets import LayoutTarget, RegistryTarget, Target, parse_target
+from rearch.planning.publish_values import PublishOptions
+from rearch.publishing.built import Built, read_built
+from rearch.publishing.errors import NoTarget
+from rearch.publishing.journal import FOLDER, Journal
+from rearch.publishing.lag import Lag
+from rearch.publishing.outcome import PublishResult
+from rearch.publishing.publisher import Publisher
+from rearch.publishing.records import write_records
+from rearch.publishing.sides import Side
+from rearch.report import Reporter, Said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishOrder:
+    """What the flags of `publish` say; None and empty: as the stack says. `to`, `tags` as they were written."""
+
+    to: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    per_arch: bool = False
+    merge: bool = False
+    channel: str = ""
+    dry_run: bool = False
+    image_refs: Path | None = None
+
+
+def publish(request: Request, order: PublishOrder, report: Reporter) -> PublishResult:
+    """Publish, or with `dry_run` tell what would change. What got through and what did not is in the result.
+
+    Errors: those of read_built; NoTarget, BadTarget, BadTags; Interrupted.
+    """
+    from rearch.config.settings import settings_origins
+
+    settings, _ = settings_origins(request.project, environment=request.environment, flags=request.flags)
+    adapters = Adapters(request, settings, report)
+    with _held(adapters.output):
+        built = read_built(
+            adapters.output, stacks=request.stacks, only=request.only, require_smoke=request.require_smoke
+        )
+        _warn(built, report)
+        results = [_publish(part, options, order, adapters, report) for part, options in _parts(built, request, order)]
+        result = _joined(results)
+        if not order.dry_run:
+            write_records(result, adapters.output, order.image_refs)
+    return result
+
+
+def _publish(
+    built: Sequence[Built], options: PublishOptions, order: PublishOrder, adapters: Adapters, report: Reporter
+) -> PublishResult:
+    opener = _Opener(adapters)
+    publisher = Publisher(
+        built,
+        options,
+        opener.open,
+        say=lambda text, level: report(Said(text=text, level=level)),
+        lag=Lag(sleep=adapters.processes.pause),
+        stop=adapters.processes.stop,
+    )
+    try:
+        return publisher.preview() if order.dry_run else publisher.publish()
+    finally:
+        opener.close()
+
+
+def _joined(results: Sequence[PublishResult]) -> PublishResult:
+    return PublishResult(
+        outcomes=tuple(outcome for result in results for outcome in result.outcomes),
+        plans=tuple(plan for result in results for plan in result.plans),
+        bytes_sent=sum(result.bytes_sent for result in results),
+    )
+
+
+class _Opener:
+    """Makes the sides of a publish."""
+
+    def __init__(self, adapters: Adapters) -> None:
+        self._adapters = adapters
+        self._journals: list[Journal] = []
+
+    def open(self, target: Target, stop: threading.Event) -> Side:
+        """The side of a target; connections are made when something is asked."""
+        if isinstance(target, LayoutTarget):
+            from rearch.publishing.layout_side import LayoutSide
+
+            return LayoutSide(target, lambda _bytes: None)
+        return self._registry(target, stop)
+
+    def _registry(self, target: RegistryTarget, stop: threading.Event) -> Side:
+        from rearch.publishing.registry_side import RegistrySide
+        from rearch.registry.push import RegistryPusher
+
+        journal = Journal(self._adapters.output / FOLDER, target.registry)
+        self._journals.append(journal)
+        client = self._adapters.registry
+        return RegistrySide(
+            target.registry, client, RegistryPusher(client), journal, stop=stop, moved=lambda _bytes: None
+        )
+
+    def close(self) -> None:
+        for journal in self._journals:
+            journal.close()
+
+
+def _warn(built: Sequence[Built], report: Reporter) -> None:
+    for one in built:
+        for platform in one.not_started:
+            text = f"{one.image.component} {platform}: nobody has started it, the build host could not"
+            report(Said(text=text, level="warning"))
+
+
+def _parts(
+    built: Sequence[Built], request: Request, order: PublishOrder
+) -> Iterator[tuple[tuple[Built, ...], PublishOptions]]:
+    """Images that go to the same places under the same tags: all of them with --to, else those of each stack."""
+    if order.to:
+        yield tuple(built), _options(request, order, PublishSettings(), Path.cwd())
+        return
+    stacks = dict.fromkeys(one.image.component.rpartition("/")[0] for one in built)
+    settings = _stack_settings(request, tuple(stacks))
+    silent = [stack for stack in stacks if not settings[stack].to]
+    if silent:
+        raise NoTarget(silent)
+    for stack in stacks:
+        own = tuple(one for one in built if one.image.component.rpartition("/")[0] == stack)
+        yield own, _options(request, order, settings[stack], request.project)
+
+
+def _stack_settings(request: Request, stacks: tuple[str, ...]) -> dict[str, PublishSettings]:
+    from rearch.app.prepare import load
+
+    project = load(replace(request, stacks=stacks, only=()))
+    return {stack.name: stack.publish for stack in project.stacks}
+
+
+def _options(request: Request, order: PublishOrder, stack: PublishSettings, base: Path) -> PublishOptions:
+    """A flag wins over what the stack says; folders are relative to where they are named."""
+    return PublishOptions(
+        targets=tuple(dict.fromkeys(_target(text, base) for text in order.to or stack.to)),
+        tags=order.tags or stack.tags,
+        per_arch=order.per_arch or stack.per_arch,
+        merge=order.merge or stack.merge,
+        channel=order.channel or stack.channel,
+        time=source_date_epoch(request.environment),
+    )
+
+
+def _target(text: str, base: Path) -> Target:
+    target = parse_target(text)
+    if isinstance(target, LayoutTarget):
+        return replace(target, path=str(base / Path(target.path).expanduser()))
+    return target
+
+
+@contextmanager
+def _held(output: Path) -> Iterator[None]:
+    """While we read the layouts no build puts others in their place; other publishes may read them too."""
+    folder = output / ".rearch"
+    if not folder.is_dir():
+        yield  # nothing was built here: read_built says so
+        return
+    file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(file)

@@ -1,0 +1,88 @@
+"""What `audit`, `validate` and `inspect` are pointed at: a layout, an archive, an image of output/, a reference."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rearch.engine.images import place_of
+from rearch.errors import UsageError
+from rearch.model.platform import PLATFORMS, Platform
+from rearch.model.reference import BadReference, parse_reference
+
+
+class NoSuchTarget(UsageError):
+    """What was named is neither a layout, an archive, an image of output/ nor a reference."""
+
+    def __init__(self, target: str, images: Sequence[str]) -> None:
+        self.target = target
+        near = difflib.get_close_matches(target, images, n=1)
+        known = f"output/images has {', '.join(images)}" if images else "output/images holds no image"
+        super().__init__(f"there is no layout, archive or image {target}", (known,), hint=_hint(target, near))
+
+
+def _hint(target: str, near: Sequence[str]) -> str:
+    if near:
+        return f"did you mean {near[0]}?"
+    try:
+        return f"if a registry has it, name that too: {parse_reference(target)}"
+    except BadReference:
+        return "name a folder, a file, an image of output/images, or a reference"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A layout to look at. `ref`: one name in it, empty for all. `repository`: of an image of output/, else empty."""
+
+    layout: Path
+    ref: str = ""
+    repository: str = ""
+
+
+def local_target(name: str, output: Path) -> Target | None:
+    """A layout (`FOLDER` or `FOLDER:NAME`), or an image of output/ (`repository` or `repository:tag`); else None."""
+    if (Path(name) / "index.json").is_file():
+        return Target(layout=Path(name))
+    folder, _, ref = name.rpartition(":")
+    if folder and (Path(folder) / "index.json").is_file():
+        return Target(layout=Path(folder), ref=ref)
+    repository, _, tag = name.partition(":")
+    layout = place_of(output, repository)
+    if repository and (layout / "index.json").is_file():
+        return Target(layout=layout, ref=tag, repository=repository)
+    return None
+
+
+def image_names(output: Path) -> tuple[str, ...]:
+    """The images of output/."""
+    root = place_of(output, "")
+    return tuple(sorted(str(path.parent.relative_to(root)) for path in root.rglob("index.json")))
+
+
+def is_reference(name: str) -> bool:
+    """A registry is asked only for what names one: `debian:bookworm` may be a misspelt image of output/."""
+    head, slash, _ = name.partition("/")
+    return bool(slash) and ("." in head or ":" in head or head == "localhost")
+
+
+def archive_layout(path: Path, platforms: Sequence[Platform] | None, folder: Path) -> Path:
+    """The images of an archive on disk as a layout: each platform that was asked for, else all that are there."""
+    from rearch.oci.disk_image import load_disk_image
+    from rearch.oci.layout import start_layout, write_index_json
+    from rearch.oci.layout_errors import NoSuchPlatform
+
+    layout, images, missed = folder / "layout", [], None
+    start_layout(layout)
+    for platform in platforms or PLATFORMS:
+        try:
+            images.append(load_disk_image(path, "archive", "", platform, layout).descriptor)
+        except NoSuchPlatform as error:
+            if platforms:
+                raise
+            missed = error
+    if not images and missed is not None:
+        raise missed
+    write_index_json(layout, images)
+    return layout

@@ -1,0 +1,177 @@
+"""What may be published: images of output/ that are still as they were when they had passed their audit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rearch.engine.index import Entry, read_index
+from rearch.model.base import FrozenDict
+from rearch.oci.join_entries import is_image_entry
+from rearch.oci.layout import blob_path, read_blob
+from rearch.oci.layout_read import read_top, ref_names
+from rearch.oci.types import DOCKER_INDEX, INDEXES, Descriptor, ImageConfig, Index, Manifest, read_document
+from rearch.planning.publish_values import Blob, PublishChild, PublishImage
+from rearch.publishing.errors import ChangedAfterAudit, NotAudited, NothingToPublish, NotStarted
+from rearch.steps.audit import PASSED
+
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """An image with the folder that its blobs are in. `index` is what `documents` has under the index's digest.
+
+    `documents`: digest -> the bytes of the index and of each manifest, checked. `not_started`: platforms that nobody
+    has run.
+    """
+
+    image: PublishImage
+    layout: Path
+    index: Index
+    documents: Mapping[str, bytes] = field(repr=False)
+    not_started: tuple[str, ...]
+
+    @property
+    def platforms(self) -> Mapping[str, str]:
+        """Platform -> digest of its image."""
+        return {str(child.platform): child.manifest.digest for child in self.image.children if child.platform}
+
+
+def read_built(
+    output: Path, *, stacks: Sequence[str] | None, only: Sequence[str], require_smoke: bool
+) -> tuple[Built, ...]:
+    """The images that build.json names, of these stacks and components, in its order; each compared with its layout.
+
+    The layout's index and the manifests in it are read and hashed, of the blobs the sizes are looked at (their digests
+    are computed when they are sent). Errors: NothingToPublish, NotAudited, NotStarted, ChangedAfterAudit, MissingBlob,
+    WrongBlob, NoLayout, BadDocument.
+    """
+    entries = _chosen(output, read_index(output / "build.json").images, stacks, only)
+    missing = [name for entry in entries for name in _unaudited(entry)]
+    if missing:
+        raise NotAudited(missing)
+    found = tuple(_read(output, entry) for entry in entries)
+    skipped = [f"{one.image.component} {platform}" for one in found for platform in one.not_started]
+    if require_smoke and skipped:
+        raise NotStarted(skipped)
+    return found
+
+
+def _chosen(
+    output: Path, entries: Sequence[Entry], stacks: Sequence[str] | None, only: Sequence[str]
+) -> tuple[Entry, ...]:
+    there = sorted(str(entry["component"]) for entry in entries)
+    for stack in stacks or ():
+        if not any(name.startswith(f"{stack}/") for name in there):
+            raise NothingToPublish(output, stack, there)
+    for word in only:
+        if not any(word in (name, name.rpartition("/")[2]) for name in there):
+            raise NothingToPublish(output, word, there)
+    chosen = tuple(entry for entry in entries if _is_wanted(str(entry["component"]), stacks, only))
+    if not chosen:
+        raise NothingToPublish(output, "", there)
+    return chosen
+
+
+def _is_wanted(component: str, stacks: Sequence[str] | None, only: Sequence[str]) -> bool:
+    stack, _, name = component.rpartition("/")
+    return (not stacks or stack in stacks) and (not only or component in only or name in only)
+
+
+def _unaudited(entry: Entry) -> Iterator[str]:
+    platforms = entry.get("platforms") or [{}]
+    for row in platforms:
+        audit = row.get("audit")
+        if not isinstance(audit, dict) or audit.get("outcome") != PASSED or "digest" not in row:
+            yield f"{entry['component']} {row.get('platform', '(no platform)')}"
+
+
+def _read(output: Path, entry: Entry) -> Built:
+    layout = output / str(entry["path"])
+    top = _top(layout, entry)
+    data = read_blob(layout, top)
+    index = read_document(Index, data, f"{layout}: {top.digest}")
+    documents = {top.digest: data}
+    _compare(layout, entry, index)
+    children = tuple(_child(layout, each, documents) for each in index.manifests)
+    image = PublishImage(
+        component=str(entry["component"]),
+        repository=str(entry["repository"]),
+        tag=str(entry["tag"]),
+        index=_blob(top),
+        children=children,
+        annotations=index.annotations or _from_config(layout, top, children),
+    )
+    return Built(
+        image=image,
+        layout=layout,
+        index=index,
+        documents=FrozenDict(documents),
+        not_started=tuple(row["platform"] for row in entry["platforms"] if row.get("smoke") == NOT_RUN),
+    )
+
+
+def _top(layout: Path, entry: Entry) -> Descriptor:
+    """The entry of index.json for the tag, which is the digest that was written down."""
+    tag = str(entry.get("tag"))
+    found = next((each for each in read_top(layout).manifests if tag in ref_names(each)), None)
+    if found is None:
+        raise ChangedAfterAudit(layout, f"there is no image called {tag} in it any more")
+    if found.digest != entry.get("digest") or found.media_type not in INDEXES:
+        raise ChangedAfterAudit(layout, f"{tag} is {found.digest}, and build.json says {entry.get('digest')}")
+    return found
+
+
+def _compare(layout: Path, entry: Entry, index: Index) -> None:
+    """Exactly the images that the audits were of."""
+    audited = {str(row["platform"]): str(row["digest"]) for row in entry["platforms"]}
+    found = {str(each.platform.known): each.digest for each in filter(is_image_entry, index.manifests) if each.platform}
+    for platform in sorted({*audited, *found}):
+        if audited.get(platform) != found.get(platform):
+            says = f"{platform} is {found.get(platform)}, and {audited.get(platform)} was audited"
+            raise ChangedAfterAudit(layout, says)
+
+
+def _child(layout: Path, entry: Descriptor, documents: dict[str, bytes]) -> PublishChild:
+    data = documents[entry.digest] = read_blob(layout, entry)
+    manifest = read_document(Manifest, data, f"{layout}: {entry.digest}")
+    blobs = (manifest.config, *manifest.layers)
+    _check_sizes(layout, blobs)
+    platform = entry.platform.known if entry.platform is not None and is_image_entry(entry) else None
+    return PublishChild(
+        platform=platform,
+        manifest=_blob(entry),
+        config=_blob(manifest.config),
+        layers=tuple(map(_blob, manifest.layers)),
+    )
+
+
+def _check_sizes(layout: Path, blobs: Iterable[Descriptor]) -> None:
+    for blob in blobs:
+        try:
+            size = blob_path(layout, blob.digest).stat().st_size
+        except FileNotFoundError:
+            raise ChangedAfterAudit(layout, f"the blob {blob.digest} is missing") from None
+        if size != blob.size:
+            raise ChangedAfterAudit(layout, f"the blob {blob.digest} has {size} bytes, and had {blob.size}")
+
+
+def _from_config(layout: Path, top: Descriptor, children: Sequence[PublishChild]) -> Mapping[str, str]:
+    """Docker's list has no annotations: the same words are labels of the images."""
+    if top.media_type != DOCKER_INDEX or not children:
+        return FrozenDict()
+    blob = children[0].config
+    descriptor = Descriptor(media_type=blob.media_type, digest=blob.digest, size=blob.size)
+    config = read_document(ImageConfig, read_blob(layout, descriptor), f"{layout}: {blob.digest}").config
+    return FrozenDict((config.labels if config is not None else None) or {})
+
+
+def _blob(descriptor: Descriptor) -> Blob:
+    return Blob(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size)
+
+
+def pointer(blob: Blob) -> Descriptor:
+    """The descriptor of a planned blob."""
+    return Descriptor(media_type=blob.media_type, digest=blob.digest, size=blob.size)

@@ -1,0 +1,124 @@
+"""A registry as the other side of a publish."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from rearch.errors import Interrupted
+from rearch.model.digest import Digest
+from rearch.model.reference import Reference
+from rearch.oci.types import Descriptor, PlatformObject
+from rearch.planning.publish_targets import TagPlace
+from rearch.planning.publish_values import SendBlob
+from rearch.publishing.built import pointer
+from rearch.publishing.journal import Journal
+from rearch.publishing.sides import CONFIG_LIMIT, Named
+from rearch.registry.client import RegistryClient
+from rearch.registry.errors import NotInRegistry
+from rearch.registry.push import RegistryPusher
+
+
+class RegistrySide:
+    """One registry. `stop`: set when the run is to end; an upload is kept then, and gone on with by the next run.
+
+    `moved` is told of bytes that have gone out, as a number to add.
+    """
+
+    def __init__(
+        self,
+        registry: str,
+        client: RegistryClient,
+        pusher: RegistryPusher,
+        journal: Journal,
+        *,
+        stop: threading.Event,
+        moved: Callable[[int], None],
+    ) -> None:
+        self._registry = registry
+        self._client = client
+        self._pusher = pusher
+        self._journal = journal
+        self._stop = stop
+        self._moved = moved
+
+    def tag(self, place: TagPlace) -> str | None:
+        found = self._pusher.head(self._tagged(place))
+        return found.digest if found is not None else None
+
+    def read(self, place: TagPlace) -> Named | None:
+        try:
+            document = self._pusher.manifest(self._tagged(place))
+        except NotInRegistry:
+            return None
+        return Named(digest=document.digest, media_type=document.media_type, data=document.data)
+
+    def read_document(self, repository: str, entry: Descriptor) -> bytes:
+        return self._pusher.manifest(self._place(repository).at(entry.digest)).data
+
+    def read_config(self, repository: str, config: Descriptor) -> bytes:
+        return self._client.read_blob(self._place(repository), config, CONFIG_LIMIT)
+
+    def has(self, repository: str, manifest: str) -> bool:
+        return self._pusher.head(self._place(repository).at(manifest)) is not None
+
+    def send_blob(self, repository: str, order: SendBlob, source: Path) -> int:
+        place, digest = self._place(repository), order.blob.digest
+        pushed = self._pusher.push_blob(
+            place,
+            pointer(order.blob),
+            source,
+            mount_from=self._sources(repository, order),
+            missing=not order.ask and not self._journal.knows(place.place, digest),
+            resume=self._journal.upload(place.place, digest),
+            note=self._journal.note,
+            moved=self._counter(),
+        )
+        self._journal.sent(place.place, digest)
+        return pushed.sent
+
+    def put(self, repository: str, data: bytes, media_type: str) -> None:
+        self._pusher.put_manifest(self._place(repository).at(str(Digest.of(data))), data, media_type)
+
+    def name(self, place: TagPlace, data: bytes, media_type: str, platform: PlatformObject | None) -> None:
+        del platform  # a registry has no room for it: readers find it in the config
+        self._pusher.put_manifest(self._tagged(place), data, media_type)
+
+    def forget(self, repository: str) -> None:
+        self._journal.forget(self._place(repository).place)
+
+    def finish(self, *, well: bool) -> None:
+        if well:
+            self._journal.settle()
+        self._journal.close()
+
+    def _sources(self, repository: str, order: SendBlob) -> tuple[str, ...]:
+        """One to try: what this run puts there first, else what an earlier one has."""
+        if order.mount is not None:
+            return (order.mount,)
+        own = f"{self._registry}/"
+        known = [place.removeprefix(own) for place in self._journal.holders(order.blob.digest) if place.startswith(own)]
+        return tuple(each for each in known if each != repository)[:1]
+
+    def _counter(self) -> Callable[[int], None]:
+        """Bytes so far of one blob -> bytes to add. An attempt that begins anew is not counted twice."""
+        furthest = 0
+
+        def moved(done: int) -> None:
+            nonlocal furthest
+            if self._stop.is_set():
+                raise Interrupted
+            if done > furthest:
+                self._moved(done - furthest)
+                furthest = done
+
+        return moved
+
+    def _place(self, repository: str) -> Reference:
+        return Reference(registry=self._registry, repository=repository)
+
+    def _tagged(self, place: TagPlace) -> Reference:
+        reference = place.reference
+        assert reference is not None
+        return reference

@@ -1,0 +1,224 @@
+"""Images of one repository into another, of the same registry or not: what is there is neither fetched nor sent.
+
+Within a registry blobs are mounted (distribution specification 1.1, "Mounting a blob from another repository"): one
+request each, and no bytes. Between registries they pass through the cache of downloads: what came is checked before
+the first byte of it is sent on, a copy that broke off goes on where it was, and a layer that a build has fetched
+already is not fetched again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from rearch.errors import RearchError
+from rearch.formats.held import HeldDownloads
+from rearch.model.reference import Reference
+from rearch.oci.types import LAYERS, Descriptor, Manifest, read_document
+from rearch.registry.caller import Answer, Call
+from rearch.registry.client import RegistryClient
+from rearch.registry.errors import LoginWanted, NotInRegistry, RegistryRefused, TooLarge
+from rearch.registry.mirrors import mirrored
+from rearch.registry.push import RegistryPusher
+from rearch.registry.push_errors import NoSuchRepository, ReadOnlyRegistry
+from rearch.registry.upload import push_scopes
+from rearch.registry.upload_place import next_location
+
+# Fewer than the connections to a host: sending must not wait for what sends.
+PARALLEL = 3
+_FOREIGN = ("foreign", "nondistributable")
+_CREATED = 201
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """A manifest that the target's repository needs. `source` names it by its digest, where it can be read.
+
+    `data`: its bytes, where they are known already. `made`: it was made here, so the target cannot have it by itself.
+    """
+
+    source: Reference
+    descriptor: Descriptor
+    data: bytes | None = field(default=None, repr=False)
+    made: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needed:
+    """A manifest that the target does not have, with its bytes, and its config and layers."""
+
+    copy: Copy
+    data: bytes = field(repr=False)
+    blobs: tuple[Descriptor, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """What became of blobs: how many each, and the bytes that were sent."""
+
+    there: int = 0
+    mounted: int = 0
+    sent: int = 0
+    size: int = 0
+
+    def __add__(self, other: Copied) -> Copied:
+        return Copied(
+            there=self.there + other.there,
+            mounted=self.mounted + other.mounted,
+            sent=self.sent + other.sent,
+            size=self.size + other.size,
+        )
+
+
+class ImageCopier:
+    """Copies to one repository. `mirrors`: the settings of that name; `cache`: rearch's cache folder.
+
+    `limit`: the most bytes that a blob may have that has to be fetched.
+    """
+
+    def __init__(
+        self,
+        client: RegistryClient,
+        pusher: RegistryPusher,
+        target: Reference,
+        *,
+        mirrors: Mapping[str, str],
+        cache: Path,
+        limit: int,
+        say: Callable[[str], None],
+    ) -> None:
+        self._client = client
+        self.pusher = pusher
+        self._target = target
+        self._mirrors = mirrors
+        self._held = HeldDownloads(cache / "downloads")
+        self._limit = limit
+        self._say = say
+        # Repositories that turned out not to be mounted from.
+        self._closed: set[str] = set()
+        self._lock = threading.Lock()
+
+    def is_home(self, source: Reference) -> bool:
+        """Whether what is read there is in the target's repository already."""
+        return mirrored(source, self._mirrors).place == self._target.place
+
+    def needed(self, copies: Iterable[Copy]) -> tuple[Needed, ...]:
+        """Those that the target does not have. Sends nothing. Errors: those of RegistryClient.manifest and .head."""
+        unique = {copy.descriptor.digest: copy for copy in copies}.values()
+        with ThreadPoolExecutor(PARALLEL, thread_name_prefix="ask") as pool:
+            return tuple(found for found in pool.map(self._needed, unique) if found is not None)
+
+    def copy(self, needed: Sequence[Needed]) -> Copied:
+        """Blobs first, each once, several at a time; then the manifests.
+
+        Errors: those of RegistryPusher.push_blob and put_manifest, and of RegistryClient.fetch_blob.
+        """
+        wanted = {blob.digest: (one.copy.source, blob) for one in needed for blob in one.blobs}
+        copied = sum(self._blobs([*wanted.values()]), Copied())
+        for one in needed:
+            self.pusher.put_manifest(
+                self._target.at(one.copy.descriptor.digest), one.data, one.copy.descriptor.media_type
+            )
+            self._say(f"{self._target.place}@{one.copy.descriptor.digest} from {one.copy.source.place}")
+        return copied
+
+    def _needed(self, copy: Copy) -> Needed | None:
+        at = self._target.at(copy.descriptor.digest)
+        # Looking needs no right to push; a token that has it is used all the same.
+        if self._client.head_for(at, frozenset([f"repository:{at.repository}:pull"])) is not None:
+            return None
+        data = copy.data or self._client.manifest(copy.source).data
+        manifest = read_document(Manifest, data, copy.source.name)
+        blobs = () if self.is_home(copy.source) else (manifest.config, *filter(_travels, manifest.layers))
+        return Needed(copy=copy, data=data, blobs=tuple({blob.digest: blob for blob in blobs}.values()))
+
+    def _blobs(self, wanted: Sequence[tuple[Reference, Descriptor]]) -> Iterator[Copied]:
+        """The first failure ends the others: those that did not begin yet."""
+        with ThreadPoolExecutor(PARALLEL, thread_name_prefix="copy") as pool:
+            futures = [pool.submit(self._blob, source, blob) for source, blob in wanted]
+            try:
+                wait(futures, return_when=FIRST_EXCEPTION)
+            finally:
+                pool.shutdown(cancel_futures=True)
+        failed = [error for future in futures if (error := _error(future)) is not None]
+        if failed:
+            raise failed[0]
+        yield from (future.result() for future in futures)
+
+    def _blob(self, source: Reference, blob: Descriptor) -> Copied:
+        for repository in self._mountable(source):
+            if self._mount(blob.digest, repository):
+                return Copied(mounted=1)
+        if self.pusher.has_blob(self._target, blob.digest):
+            return Copied(there=1)
+        what = f"{source.place}: blob {blob.digest[:19]}..."
+        if blob.size > self._limit:
+            raise TooLarge(what, blob.size, self._limit, "limits: {download_bytes: ...}")
+        self._say(f"{what}, {blob.size} bytes")
+        file = self._held.get(blob.hex, lambda into: self._client.fetch_blob(source, blob, into))
+        pushed = self.pusher.push_blob(self._target, blob, file, missing=True)
+        return Copied(sent=1, size=blob.size) if pushed.how == "sent" else Copied(there=1)
+
+    def _mountable(self, source: Reference) -> tuple[str, ...]:
+        """Repositories of the target's registry that have what `source` has: the one that it names, its mirror."""
+        places = (source, mirrored(source, self._mirrors))
+        same = [each.repository for each in places if each.registry == self._target.registry]
+        return tuple(each for each in dict.fromkeys(same) if each not in self._closed)
+
+    def _mount(self, digest: str, repository: str) -> bool:
+        """Ask for a mount. Who answers with the beginning of an upload does not mount from there."""
+        what = f"{self._target.place}: blob {digest[:19]}... from {repository}"
+        query = f"?mount={quote(digest)}&from={quote(repository, safe='')}"
+        call = Call(
+            method="POST",
+            registry=self._target.registry,
+            path=f"/v2/{self._target.repository}/blobs/uploads/{query}",
+            what=what,
+            scopes=push_scopes(self._target.repository) | {f"repository:{repository}:pull"},
+            good=(201, 202),
+        )
+        try:
+            answer = self._client.caller.ask(call, 1 << 16)
+        except (LoginWanted, NotInRegistry, RegistryRefused, NoSuchRepository, ReadOnlyRegistry):
+            # If it is the target that refuses, sending the bytes will say so, and better.
+            self._close(repository)
+            return False
+        if answer.status == _CREATED:
+            return True
+        self._close(repository)
+        self._cancel(answer, what)
+        return False
+
+    def _close(self, repository: str) -> None:
+        with self._lock:
+            self._closed.add(repository)
+
+    def _cancel(self, answer: Answer, what: str) -> None:
+        """Forget the upload that was begun for nothing. The registry would, after days: no failure matters."""
+        registry = self._target.registry
+        try:
+            home = self._client.caller.wire.sites.of_registry(registry).url
+            call = Call(
+                method="DELETE",
+                registry=registry,
+                path=next_location(answer, what, registry, home),
+                what=what,
+                scopes=push_scopes(self._target.repository),
+                good=(200, 202, 204, 404, 405),
+            )
+            self._client.caller.ask(call, 1 << 16)
+        except RearchError as error:
+            self._say(f"{what}: an upload was begun and could not be ended: {error.summary}")
+
+
+def _travels(layer: Descriptor) -> bool:
+    """Whether registries carry it. Layers that are not to be distributed stay where their URLs say."""
+    return not (layer.urls and layer.media_type in LAYERS and any(word in layer.media_type for word in _FOREIGN))
+
+
+def _error(future: Future[Copied]) -> BaseException | None:
+    return None if future.cancelled() else future.exception()
