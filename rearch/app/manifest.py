@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rearch.app.request import Request
 from rearch.app.wiring import Adapters
 from rearch.errors import UsageError
+from rearch.formats.printable import printable
 from rearch.model.publish import ManifestSpec
 from rearch.report import Reporter, Said
 
@@ -76,7 +77,7 @@ def make_manifest(request: Request, order: ManifestOrder, report: Reporter) -> M
         spec,
         options,
         is_home=copier.is_home,
-        warn=lambda text: report(Said(text=text, level="warning")),
+        warn=lambda text: report(Said(text=printable(text), level="warning")),
     )
     return _dry(plan, adapters, copier) if order.dry_run else _push(plan, adapters, copier, report)
 
@@ -159,15 +160,15 @@ def _table(plan: IndexPlan) -> Iterator[str]:
     """The index that would be put."""
     yield f"{plan.index.media_type}, {len(plan.data)} bytes"
     for key, value in (plan.index.annotations or {}).items():
-        yield f"  {key}={value}"
+        yield f"  {printable(f'{key}={value}')}"
     for taken in plan.joined.taken:
         yield f"  {_what(taken):<14} {taken.descriptor.digest}  from {taken.source}"
         for key, value in (taken.descriptor.annotations or {}).items():
-            yield f"  {'':<14} {key}={value}"
+            yield f"  {'':<14} {printable(f'{key}={value}')}"
 
 
 def _what(taken: Taken) -> str:
-    return str(taken.descriptor.platform) if taken.is_image else "attestation"
+    return printable(str(taken.descriptor.platform)) if taken.is_image else "attestation"
 
 
 def _tag_lines(tags: Sequence[TagChange]) -> Iterator[str]:

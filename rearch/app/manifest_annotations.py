@@ -13,7 +13,7 @@ from rearch.model.publish import ManifestSpec, SpecManifest
 
 INDEX, MANIFEST, DESCRIPTOR = "index", "manifest", "manifest-descriptor"
 _LEVEL = r"(?:index|manifest|manifest-descriptor)(?:\[[^\]]*\])?"
-_LEVELS = re.compile(rf"({_LEVEL}(?:,{_LEVEL})*):(?=[^=])")
+_LEVELS = re.compile(rf"({_LEVEL}(?:,{_LEVEL})*):")
 _ONE = re.compile(r"([a-z-]+)(?:\[([^\]]*)\])?")
 
 
@@ -63,6 +63,8 @@ def parse_annotation(text: str) -> tuple[Annotation, ...]:
     key, equals, value = rest.partition("=")
     if not equals or not key.strip() or key != key.strip():
         raise BadAnnotation(text, "it is no KEY=VALUE")
+    if ":" in key or "[" in key:  # nobody's key: a level that is misspelt
+        raise BadAnnotation(text, f"there is no level {key.rpartition(':')[0] or key}")
     named = _ONE.findall(levels[1]) if levels else [(INDEX, "")]
     return tuple(
         Annotation(text=text, level=level, platform=_platform(text, level, platform), key=key, value=value)

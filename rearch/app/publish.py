@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rearch.app.prepare import source_date_epoch
+from rearch.app.registries import registry_client
 from rearch.app.request import Request
-from rearch.app.wiring import Adapters
-from rearch.model.stack import PublishSettings
-from rearch.planning.publish_targets import LayoutTarget, RegistryTarget, Target, parse_target
+from rearch.host.process import Processes
+from rearch.model.stack import PublishSettings, Settings
+from rearch.planning.publish_targets import LayoutTarget, Target, parse_target
 from rearch.planning.publish_values import PublishOptions
 from rearch.publishing.built import Built, read_built
 from rearch.publishing.errors import NoTarget
@@ -23,7 +23,9 @@ from rearch.publishing.lag import Lag
 from rearch.publishing.outcome import PublishResult
 from rearch.publishing.publisher import Publisher
 from rearch.publishing.records import write_records
+from rearch.publishing.registry_side import RegistrySide
 from rearch.publishing.sides import Side
+from rearch.registry.push import RegistryPusher
 from rearch.report import Reporter, Said
 
 
@@ -48,35 +50,29 @@ def publish(request: Request, order: PublishOrder, report: Reporter) -> PublishR
     from rearch.config.settings import settings_origins
 
     settings, _ = settings_origins(request.project, environment=request.environment, flags=request.flags)
-    adapters = Adapters(request, settings, report)
-    with _held(adapters.output):
-        built = read_built(
-            adapters.output, stacks=request.stacks, only=request.only, require_smoke=request.require_smoke
-        )
+    output = request.project / settings.output
+    around = _Around(request, settings, output, report)
+    with _held(output):
+        built = read_built(output, stacks=request.stacks, only=request.only, require_smoke=request.require_smoke)
         _warn(built, report)
-        results = [_publish(part, options, order, adapters, report) for part, options in _parts(built, request, order)]
+        results = [_publish(part, options, order, around) for part, options in _parts(built, request, order)]
         result = _joined(results)
         if not order.dry_run:
-            write_records(result, adapters.output, order.image_refs)
+            write_records(result, output, order.image_refs)
     return result
 
 
-def _publish(
-    built: Sequence[Built], options: PublishOptions, order: PublishOrder, adapters: Adapters, report: Reporter
-) -> PublishResult:
-    opener = _Opener(adapters)
-    publisher = Publisher(
-        built,
-        options,
-        opener.open,
-        say=lambda text, level: report(Said(text=text, level=level)),
-        lag=Lag(sleep=adapters.processes.pause),
-        stop=adapters.processes.stop,
-    )
-    try:
+def _publish(built: Sequence[Built], options: PublishOptions, order: PublishOrder, around: _Around) -> PublishResult:
+    with around:
+        publisher = Publisher(
+            built,
+            options,
+            around.open,
+            say=around.say,
+            lag=Lag(sleep=around.processes.pause),
+            stop=around.processes.stop,
+        )
         return publisher.preview() if order.dry_run else publisher.publish()
-    finally:
-        opener.close()
 
 
 def _joined(results: Sequence[PublishResult]) -> PublishResult:
@@ -87,11 +83,15 @@ def _joined(results: Sequence[PublishResult]) -> PublishResult:
     )
 
 
-class _Opener:
-    """Makes the sides of a publish."""
+class _Around:
+    """What a publish needs of the world; makes the sides. As a context: what it has opened is closed at the end."""
 
-    def __init__(self, adapters: Adapters) -> None:
-        self._adapters = adapters
+    def __init__(self, request: Request, settings: Settings, output: Path, report: Reporter) -> None:
+        self.processes = Processes()
+        self._output = output
+        self._report = report
+        self._client = registry_client(settings, request.environment, self.processes)
+        self._pusher = RegistryPusher(self._client)
         self._journals: list[Journal] = []
 
     def open(self, target: Target, stop: threading.Event) -> Side:
@@ -99,23 +99,22 @@ class _Opener:
         if isinstance(target, LayoutTarget):
             from rearch.publishing.layout_side import LayoutSide
 
-            return LayoutSide(target, lambda _bytes: None)
-        return self._registry(target, stop)
-
-    def _registry(self, target: RegistryTarget, stop: threading.Event) -> Side:
-        from rearch.publishing.registry_side import RegistrySide
-        from rearch.registry.push import RegistryPusher
-
-        journal = Journal(self._adapters.output / FOLDER, target.registry)
+            return LayoutSide(target)
+        journal = Journal(self._output / FOLDER, target.registry)
         self._journals.append(journal)
-        client = self._adapters.registry
-        return RegistrySide(
-            target.registry, client, RegistryPusher(client), journal, stop=stop, moved=lambda _bytes: None
-        )
+        return RegistrySide(target.registry, self._client, self._pusher, journal, stop=stop)
 
-    def close(self) -> None:
+    def say(self, text: str, level: str) -> None:
+        """A line for people."""
+        self._report(Said(text=text, level=level))
+
+    def __enter__(self) -> _Around:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
         for journal in self._journals:
             journal.close()
+        self._client.close()
 
 
 def _warn(built: Sequence[Built], report: Reporter) -> None:
@@ -157,8 +156,16 @@ def _options(request: Request, order: PublishOrder, stack: PublishSettings, base
         per_arch=order.per_arch or stack.per_arch,
         merge=order.merge or stack.merge,
         channel=order.channel or stack.channel,
-        time=source_date_epoch(request.environment),
+        time=_time(request),
     )
+
+
+def _time(request: Request) -> int | None:
+    if not request.environment.get("SOURCE_DATE_EPOCH"):
+        return None
+    from rearch.app.prepare import source_date_epoch
+
+    return source_date_epoch(request.environment)
 
 
 def _target(text: str, base: Path) -> Target:

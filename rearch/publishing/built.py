@@ -6,17 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rearch.engine.index import Entry, read_index
 from rearch.model.base import FrozenDict
-from rearch.oci.join_entries import is_image_entry
 from rearch.oci.layout import blob_path, read_blob
-from rearch.oci.layout_read import read_top, ref_names
+from rearch.oci.layout_read import is_attestation, read_top, ref_names
 from rearch.oci.types import DOCKER_INDEX, INDEXES, Descriptor, ImageConfig, Index, Manifest, read_document
 from rearch.planning.publish_values import Blob, PublishChild, PublishImage
+from rearch.publishing.build_json import NOT_RUN, ImageRow, image_rows
 from rearch.publishing.errors import ChangedAfterAudit, NotAudited, NothingToPublish, NotStarted
-from rearch.steps.audit import PASSED
-
-NOT_RUN = "not run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +44,7 @@ def read_built(
     are computed when they are sent). Errors: NothingToPublish, NotAudited, NotStarted, ChangedAfterAudit, MissingBlob,
     WrongBlob, NoLayout, BadDocument.
     """
-    entries = _chosen(output, read_index(output / "build.json").images, stacks, only)
+    entries = _chosen(output, image_rows(output / "build.json"), stacks, only)
     missing = [name for entry in entries for name in _unaudited(entry)]
     if missing:
         raise NotAudited(missing)
@@ -60,16 +56,16 @@ def read_built(
 
 
 def _chosen(
-    output: Path, entries: Sequence[Entry], stacks: Sequence[str] | None, only: Sequence[str]
-) -> tuple[Entry, ...]:
-    there = sorted(str(entry["component"]) for entry in entries)
+    output: Path, rows: Sequence[ImageRow], stacks: Sequence[str] | None, only: Sequence[str]
+) -> tuple[ImageRow, ...]:
+    there = sorted(row.component for row in rows)
     for stack in stacks or ():
         if not any(name.startswith(f"{stack}/") for name in there):
             raise NothingToPublish(output, stack, there)
     for word in only:
         if not any(word in (name, name.rpartition("/")[2]) for name in there):
             raise NothingToPublish(output, word, there)
-    chosen = tuple(entry for entry in entries if _is_wanted(str(entry["component"]), stacks, only))
+    chosen = tuple(row for row in rows if _is_wanted(row.component, stacks, only))
     if not chosen:
         raise NothingToPublish(output, "", there)
     return chosen
@@ -80,26 +76,24 @@ def _is_wanted(component: str, stacks: Sequence[str] | None, only: Sequence[str]
     return (not stacks or stack in stacks) and (not only or component in only or name in only)
 
 
-def _unaudited(entry: Entry) -> Iterator[str]:
-    platforms = entry.get("platforms") or [{}]
-    for row in platforms:
-        audit = row.get("audit")
-        if not isinstance(audit, dict) or audit.get("outcome") != PASSED or "digest" not in row:
-            yield f"{entry['component']} {row.get('platform', '(no platform)')}"
+def _unaudited(row: ImageRow) -> Iterator[str]:
+    if not row.platforms:
+        yield f"{row.component} (no platform)"
+    yield from (f"{row.component} {each.platform}" for each in row.platforms if not each.audited)
 
 
-def _read(output: Path, entry: Entry) -> Built:
-    layout = output / str(entry["path"])
-    top = _top(layout, entry)
+def _read(output: Path, row: ImageRow) -> Built:
+    layout = output / row.path
+    top = _top(layout, row)
     data = read_blob(layout, top)
     index = read_document(Index, data, f"{layout}: {top.digest}")
     documents = {top.digest: data}
-    _compare(layout, entry, index)
+    _compare(layout, row, index)
     children = tuple(_child(layout, each, documents) for each in index.manifests)
     image = PublishImage(
-        component=str(entry["component"]),
-        repository=str(entry["repository"]),
-        tag=str(entry["tag"]),
+        component=row.component,
+        repository=row.repository,
+        tag=row.tag,
         index=_blob(top),
         children=children,
         annotations=index.annotations or _from_config(layout, top, children),
@@ -109,29 +103,32 @@ def _read(output: Path, entry: Entry) -> Built:
         layout=layout,
         index=index,
         documents=FrozenDict(documents),
-        not_started=tuple(row["platform"] for row in entry["platforms"] if row.get("smoke") == NOT_RUN),
+        not_started=tuple(each.platform for each in row.platforms if each.smoke == NOT_RUN),
     )
 
 
-def _top(layout: Path, entry: Entry) -> Descriptor:
+def _top(layout: Path, row: ImageRow) -> Descriptor:
     """The entry of index.json for the tag, which is the digest that was written down."""
-    tag = str(entry.get("tag"))
-    found = next((each for each in read_top(layout).manifests if tag in ref_names(each)), None)
+    found = next((each for each in read_top(layout).manifests if row.tag in ref_names(each)), None)
     if found is None:
-        raise ChangedAfterAudit(layout, f"there is no image called {tag} in it any more")
-    if found.digest != entry.get("digest") or found.media_type not in INDEXES:
-        raise ChangedAfterAudit(layout, f"{tag} is {found.digest}, and build.json says {entry.get('digest')}")
+        raise ChangedAfterAudit(layout, f"there is no image called {row.tag} in it any more")
+    if found.digest != row.digest or found.media_type not in INDEXES:
+        raise ChangedAfterAudit(layout, f"{row.tag} is {found.digest}, and build.json says {row.digest}")
     return found
 
 
-def _compare(layout: Path, entry: Entry, index: Index) -> None:
+def _compare(layout: Path, row: ImageRow, index: Index) -> None:
     """Exactly the images that the audits were of."""
-    audited = {str(row["platform"]): str(row["digest"]) for row in entry["platforms"]}
-    found = {str(each.platform.known): each.digest for each in filter(is_image_entry, index.manifests) if each.platform}
+    audited = {each.platform: each.digest for each in row.platforms}
+    found = {str(each.platform.known): each.digest for each in filter(_is_image, index.manifests) if each.platform}
     for platform in sorted({*audited, *found}):
         if audited.get(platform) != found.get(platform):
             says = f"{platform} is {found.get(platform)}, and {audited.get(platform)} was audited"
             raise ChangedAfterAudit(layout, says)
+
+
+def _is_image(entry: Descriptor) -> bool:
+    return entry.artifact_type is None and not is_attestation(entry)
 
 
 def _child(layout: Path, entry: Descriptor, documents: dict[str, bytes]) -> PublishChild:
@@ -139,7 +136,7 @@ def _child(layout: Path, entry: Descriptor, documents: dict[str, bytes]) -> Publ
     manifest = read_document(Manifest, data, f"{layout}: {entry.digest}")
     blobs = (manifest.config, *manifest.layers)
     _check_sizes(layout, blobs)
-    platform = entry.platform.known if entry.platform is not None and is_image_entry(entry) else None
+    platform = entry.platform.known if entry.platform is not None and _is_image(entry) else None
     return PublishChild(
         platform=platform,
         manifest=_blob(entry),

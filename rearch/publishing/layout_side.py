@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from rearch.errors import UsageError
@@ -34,9 +34,8 @@ class NotALayout(UsageError):
 class LayoutSide:
     """The layouts below a target's folder. Other names in them stay, and so do their blobs."""
 
-    def __init__(self, target: LayoutTarget, moved: Callable[[int], None]) -> None:
+    def __init__(self, target: LayoutTarget) -> None:
         self._root = Path(target.path)
-        self._moved = moved
         self._lock = threading.Lock()
 
     def tag(self, place: TagPlace) -> str | None:
@@ -67,7 +66,6 @@ class LayoutSide:
         with open_blob(source.parents[2], pointer(order.blob)):
             pass  # which reads and hashes all of it
         link_blob(source, layout, order.blob.digest)
-        self._moved(order.blob.size)
         return order.blob.size
 
     def put(self, repository: str, data: bytes, media_type: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 from rearch.errors import Interrupted
@@ -21,10 +20,7 @@ from rearch.registry.push import RegistryPusher
 
 
 class RegistrySide:
-    """One registry. `stop`: set when the run is to end; an upload is kept then, and gone on with by the next run.
-
-    `moved` is told of bytes that have gone out, as a number to add.
-    """
+    """One registry. `stop`: set when the run is to end; an upload is kept then, and gone on with by the next run."""
 
     def __init__(
         self,
@@ -34,14 +30,12 @@ class RegistrySide:
         journal: Journal,
         *,
         stop: threading.Event,
-        moved: Callable[[int], None],
     ) -> None:
         self._registry = registry
         self._client = client
         self._pusher = pusher
         self._journal = journal
         self._stop = stop
-        self._moved = moved
 
     def tag(self, place: TagPlace) -> str | None:
         found = self._pusher.head(self._tagged(place))
@@ -73,7 +67,7 @@ class RegistrySide:
             missing=not order.ask and not self._journal.knows(place.place, digest),
             resume=self._journal.upload(place.place, digest),
             note=self._journal.note,
-            moved=self._counter(),
+            moved=self._go_on,
         )
         self._journal.sent(place.place, digest)
         return pushed.sent
@@ -101,19 +95,10 @@ class RegistrySide:
         known = [place.removeprefix(own) for place in self._journal.holders(order.blob.digest) if place.startswith(own)]
         return tuple(each for each in known if each != repository)[:1]
 
-    def _counter(self) -> Callable[[int], None]:
-        """Bytes so far of one blob -> bytes to add. An attempt that begins anew is not counted twice."""
-        furthest = 0
-
-        def moved(done: int) -> None:
-            nonlocal furthest
-            if self._stop.is_set():
-                raise Interrupted
-            if done > furthest:
-                self._moved(done - furthest)
-                furthest = done
-
-        return moved
+    def _go_on(self, _done: int) -> None:
+        """Whether the next piece may go out. Errors: Interrupted."""
+        if self._stop.is_set():
+            raise Interrupted
 
     def _place(self, repository: str) -> Reference:
         return Reference(registry=self._registry, repository=repository)

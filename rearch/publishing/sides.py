@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from rearch.oci.join_entries import config_platform, is_image_entry, without_platform
-from rearch.oci.join_merge import index_of_one
 from rearch.oci.types import (
     INDEXES,
     Descriptor,
@@ -79,6 +77,8 @@ class LiveIndex:
     @property
     def platforms(self) -> Mapping[str, str]:
         """Platform, normalised, as text -> digest of its image."""
+        from rearch.oci.join_entries import is_image_entry
+
         found: dict[str, str] = {}
         for entry in filter(is_image_entry, self.index.manifests):
             platform = entry.platform or self.configs.get(entry.digest)
@@ -89,6 +89,9 @@ class LiveIndex:
 
 def live_index(side: Side, place: TagPlace) -> LiveIndex | None:
     """Read what a tag names. A single image is an index of one. Errors: BadDocument; those of the side."""
+    from rearch.oci.join_entries import without_platform
+    from rearch.oci.join_merge import index_of_one
+
     named = side.read(place)
     if named is None:
         return None
@@ -107,6 +110,8 @@ def _platform(side: Side, place: TagPlace, entry: Descriptor) -> PlatformObject:
 
 
 def _config(side: Side, place: TagPlace, manifest: bytes) -> PlatformObject:
+    from rearch.oci.join_entries import config_platform
+
     config = read_document(Manifest, manifest, str(place)).config
     data = side.read_config(place.repository, config)
     return config_platform(read_document(ImageConfig, data, f"{place}: config"))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rearch.oci.join_merge import merge
 from rearch.oci.types import PlatformObject, document_bytes
 from rearch.planning.publish_compare import short
 from rearch.planning.publish_values import Blob, PlannedTag
@@ -96,6 +95,8 @@ class Tagging:
 
     def _merge_once(self, tag: PlannedTag, live: LiveIndex | None) -> str | None:
         """Put ours beside theirs; the digest that the tag has then, None when somebody else moved it."""
+        from rearch.oci.join_merge import merge
+
         if live is None:
             wanted = self._work.built.image.index
             self._name(tag, wanted)

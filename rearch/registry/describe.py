@@ -36,8 +36,6 @@ BASE_NAME, BASE_DIGEST = "org.opencontainers.image.base.name", "org.opencontaine
 # Of a layer of an attestation (BuildKit, docs/attestations/attestation-storage.md).
 PREDICATE = "in-toto.io/predicate-type"
 
-T = TypeVar("T")
-R = TypeVar("R")
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -57,7 +55,7 @@ class DocumentSource(Protocol):
     def config(self, blob: Descriptor) -> bytes | None:
         """A config; None when it is not there."""
 
-    def referrers(self, entry: Descriptor) -> tuple[Descriptor, ...]:
+    def referrers(self, entry: Descriptor, /) -> tuple[Descriptor, ...]:
         """What refers to it; nothing where that is not asked for."""
 
 
@@ -120,7 +118,7 @@ class Description:
     @property
     def all_faults(self) -> tuple[str, ...]:
         """Everything that is wrong, with the digest of what it is wrong with."""
-        parts = (*self.images, *self.others)
+        parts: tuple[DescribedImage | DescribedOther, ...] = (*self.images, *self.others)
         return (*self.faults, *(f"{part.descriptor.digest}: {fault}" for part in parts for fault in part.faults))
 
 

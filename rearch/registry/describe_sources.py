@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 
 from rearch.model.reference import Reference
 from rearch.oci.layout import read_blob
 from rearch.oci.layout_errors import MissingBlob
-from rearch.oci.types import Descriptor
+from rearch.oci.layout_read import read_typed
+from rearch.oci.types import INDEXES, MANIFESTS, Descriptor, Index, Manifest
 from rearch.registry.client import RegistryClient
-from rearch.registry.documents import make_document
-from rearch.registry.errors import NotInRegistry
+from rearch.registry.errors import NotInRegistry, UnknownDocument
 from rearch.registry.resolve import CONFIG_LIMIT
 
 
@@ -54,7 +53,7 @@ class RegistrySource:
         except NotInRegistry:
             return None
 
-    def referrers(self, entry: Descriptor) -> tuple[Descriptor, ...]:
+    def referrers(self, entry: Descriptor, /) -> tuple[Descriptor, ...]:
         return self._referrers(self._reference.at(entry.digest))
 
 
@@ -67,13 +66,11 @@ class LayoutSource:
         self.name = name
 
     def top(self) -> tuple[Descriptor, bytes]:
-        return self._entry, self._top
-
-    @cached_property
-    def _top(self) -> bytes:
-        data = read_blob(self._layout, self._entry)
-        make_document_of(self.name, data, self._entry.media_type)
-        return data
+        """Errors: UnknownDocument; those of read_typed."""
+        if self._entry.media_type not in (*INDEXES, *MANIFESTS):
+            raise UnknownDocument(self.name, self._entry.media_type)
+        read_typed(self._layout, Index if self._entry.media_type in INDEXES else Manifest, self._entry)
+        return self._entry, read_blob(self._layout, self._entry)
 
     def document(self, entry: Descriptor) -> bytes | None:
         return self._read(entry)
@@ -81,7 +78,7 @@ class LayoutSource:
     def config(self, blob: Descriptor) -> bytes | None:
         return self._read(blob)
 
-    def referrers(self, entry: Descriptor) -> tuple[Descriptor, ...]:
+    def referrers(self, _entry: Descriptor, /) -> tuple[Descriptor, ...]:
         """A layout has no list of them."""
         return ()
 

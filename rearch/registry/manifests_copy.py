@@ -25,7 +25,6 @@ from rearch.registry.errors import LoginWanted, NotInRegistry, RegistryRefused, 
 from rearch.registry.mirrors import mirrored
 from rearch.registry.push import RegistryPusher
 from rearch.registry.push_errors import NoSuchRepository, ReadOnlyRegistry
-from rearch.registry.upload import push_scopes
 from rearch.registry.upload_place import next_location
 
 # Fewer than the connections to a host: sending must not wait for what sends.
@@ -102,6 +101,10 @@ class ImageCopier:
         self._closed: set[str] = set()
         self._lock = threading.Lock()
 
+    @property
+    def _pushing(self) -> frozenset[str]:
+        return frozenset([f"repository:{self._target.repository}:pull,push"])
+
     def is_home(self, source: Reference) -> bool:
         """Whether what is read there is in the target's repository already."""
         return mirrored(source, self._mirrors).place == self._target.place
@@ -119,11 +122,9 @@ class ImageCopier:
         """
         wanted = {blob.digest: (one.copy.source, blob) for one in needed for blob in one.blobs}
         copied = sum(self._blobs([*wanted.values()]), Copied())
-        for one in needed:
-            self.pusher.put_manifest(
-                self._target.at(one.copy.descriptor.digest), one.data, one.copy.descriptor.media_type
-            )
-            self._say(f"{self._target.place}@{one.copy.descriptor.digest} from {one.copy.source.place}")
+        with ThreadPoolExecutor(PARALLEL, thread_name_prefix="put") as pool:
+            for _ in pool.map(self._put, needed):
+                pass
         return copied
 
     def _needed(self, copy: Copy) -> Needed | None:
@@ -135,6 +136,11 @@ class ImageCopier:
         manifest = read_document(Manifest, data, copy.source.name)
         blobs = () if self.is_home(copy.source) else (manifest.config, *filter(_travels, manifest.layers))
         return Needed(copy=copy, data=data, blobs=tuple({blob.digest: blob for blob in blobs}.values()))
+
+    def _put(self, one: Needed) -> None:
+        digest, media_type = one.copy.descriptor.digest, one.copy.descriptor.media_type
+        self.pusher.put_manifest(self._target.at(digest), one.data, media_type)
+        self._say(f"{self._target.place}@{digest} from {one.copy.source.place}")
 
     def _blobs(self, wanted: Sequence[tuple[Reference, Descriptor]]) -> Iterator[Copied]:
         """The first failure ends the others: those that did not begin yet."""
@@ -178,7 +184,7 @@ class ImageCopier:
             registry=self._target.registry,
             path=f"/v2/{self._target.repository}/blobs/uploads/{query}",
             what=what,
-            scopes=push_scopes(self._target.repository) | {f"repository:{repository}:pull"},
+            scopes=self._pushing | {f"repository:{repository}:pull"},
             good=(201, 202),
         )
         try:
@@ -207,7 +213,7 @@ class ImageCopier:
                 registry=registry,
                 path=next_location(answer, what, registry, home),
                 what=what,
-                scopes=push_scopes(self._target.repository),
+                scopes=self._pushing,
                 good=(200, 202, 204, 404, 405),
             )
             self._client.caller.ask(call, 1 << 16)

@@ -21,6 +21,20 @@ class MissingImages(UsageError):
         )
 
 
+class NoAnnotationsInManifest(UsageError):
+    """Annotations for a manifest of Docker's type, which has no place for them."""
+
+    def __init__(self, name: str, media_type: str) -> None:
+        self.name = name
+        self.media_type = media_type
+        super().__init__(
+            f"{name} cannot be annotated: it is of Docker's type",
+            (f"its type is {media_type}", "a type is part of an image's digest, so it is not changed here"),
+            hint="annotate its descriptor in an OCI index instead: `annotations` beside `image` in the spec, or"
+            " --annotation manifest-descriptor:KEY=VALUE with --type oci",
+        )
+
+
 class TagsInPart(RearchError):
     """Some tags name the new index, others could not be set. `done`: those that do; `failed`: tag and error."""
 

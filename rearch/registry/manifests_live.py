@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from rearch.formats.printable import printable
 from rearch.model.base import NOTHING
 from rearch.model.reference import Reference
 from rearch.oci.join_entries import is_image_entry
-from rearch.oci.types import Index, read_document
+from rearch.oci.types import Descriptor, Index, read_document
 from rearch.registry.documents import Document
 
 
@@ -76,9 +77,16 @@ def _rest(before: Index, after: Index) -> Iterator[str]:
 
 
 def _images(index: Index) -> Mapping[str, str]:
-    """Platform, as one word whatever the spelling, -> digest."""
+    """Platform -> digest."""
     entries = [entry for entry in index.manifests if is_image_entry(entry)]
-    return {str(entry.platform and (entry.platform.known or entry.platform)): entry.digest for entry in entries}
+    return {_platform(entry): entry.digest for entry in entries}
+
+
+def _platform(entry: Descriptor) -> str:
+    """As one word, whatever the spelling; of an entry without one, its digest."""
+    if entry.platform is None:
+        return f"(no platform) {_short(entry.digest)}"
+    return printable(str(entry.platform.known or entry.platform))
 
 
 def _count(index: Index) -> int:

@@ -16,6 +16,7 @@ from rearch.oci.join_errors import NoImage
 from rearch.oci.types import (
     DOCKER_CONFIG,
     OCI_CONFIG,
+    OCI_MANIFEST,
     Descriptor,
     ImageConfig,
     Index,
@@ -27,7 +28,7 @@ from rearch.oci.types import (
 from rearch.registry.client import RegistryClient
 from rearch.registry.documents import Document
 from rearch.registry.errors import LoginWanted, NotInRegistry
-from rearch.registry.manifests_errors import MissingImages
+from rearch.registry.manifests_errors import MissingImages, NoAnnotationsInManifest
 from rearch.registry.resolve import CONFIG_LIMIT
 
 PARALLEL = 4
@@ -52,7 +53,8 @@ def read_images(
     Missing is what a registry says to know nothing of (404). Docker Hub and others say of a repository that is not
     there, to whom they let read others, that it is not for them: with `ignore_missing` that counts as missing too, but
     not where the registry lets us read none of the images. Errors: MissingImages, all at once; else those of
-    RegistryClient, the first in the spec's order; NoImage, BadDocument, NotInIndex, NestedIndex, NoPlatform.
+    RegistryClient, the first in the spec's order; NoImage, NoAnnotationsInManifest, BadDocument, NotInIndex,
+    NestedIndex, NoPlatform.
     """
     with ThreadPoolExecutor(PARALLEL, thread_name_prefix="read") as pool:
         found = [*pool.map(lambda each: _attempt(client, each), manifests)]
@@ -124,6 +126,8 @@ def _config(client: RegistryClient, reference: Reference, data: bytes, name: str
 
 
 def _annotated(wanted: SpecManifest, data: bytes, media_type: str, name: str) -> bytes:
+    if wanted.manifest_annotations and media_type != OCI_MANIFEST:
+        raise NoAnnotationsInManifest(name, media_type)
     return annotate_manifest(data, wanted.manifest_annotations, media_type=media_type, name=name)
 
 

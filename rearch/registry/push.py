@@ -20,9 +20,10 @@ from rearch.registry.documents import Document
 from rearch.registry.errors import RegistryUnreachable, WrongDigest
 from rearch.registry.listing import referrers, tags
 from rearch.registry.manners import MIB, AllManners
-from rearch.registry.push_errors import PushBrokenOff, delete_fault, manifest_fault
-from rearch.registry.upload import BlobUpload, Pushed, UploadOrder, blob_exists, push_scopes
+from rearch.registry.push_errors import BlobMissing, PushBrokenOff, delete_fault, manifest_fault
+from rearch.registry.upload import BlobUpload
 from rearch.registry.upload_body import open_blob
+from rearch.registry.upload_calls import Pushed, UploadOrder, blob_exists, blob_name, push_scopes
 from rearch.registry.upload_place import Upload
 
 __all__ = ["CHUNK", "Pushed", "RegistryPusher", "Upload"]
@@ -61,8 +62,8 @@ class RegistryPusher:
         """Whether the repository has it: one HEAD, none for what was pushed through here."""
         if (place.place, digest) in self._there:
             return True
-        with self._pushing(f"{place.place}: blob {digest[:19]}..."):
-            what = f"{place.place}: blob {digest[:19]}..."
+        what = blob_name(place, digest)
+        with self._pushing(what):
             found = self._caller.persist(what, lambda: blob_exists(self._caller, place, digest, pushing=True))
         if found:
             self._there.add((place.place, digest))
@@ -84,11 +85,11 @@ class RegistryPusher:
         """See that the repository of `place` has the blob, which is in the file `source`.
 
         `mount_from`: other repositories of the same registry that may have it, the likeliest first. `missing`: the
-        caller knows that the repository does not have it. `checked`: the caller has hashed the file in this run; else it
-        is done while it is sent, by another thread, and the last piece goes only if it is right (the registry compares
-        in either case). `resume`: what `note` was told by a run that did not end;
-        `note` is told of each step of an upload that is worth it (from 1 MiB on). `moved` is told the bytes so far, and
-        may raise: the upload is kept then. Two threads with the same blob for the same repository: one sends.
+        caller knows that the repository does not have it. `checked`: the caller has hashed the file in this run; else
+        it is hashed while it is sent, beside it, and the last piece goes only if it is right (the registry compares in
+        either case). `resume`: what `note` was told by a run that did not end; `note` is told of each step of an upload
+        that is worth it (from 1 MiB on). `moved` is told the bytes so far, and may raise: the upload is kept then. Of
+        two threads with the same blob for the same repository one sends.
         Errors: SourceChanged (the upload is cancelled), CannotReadBlob, DamagedOnTheWay, WrongDigest (it says), and in
         words RequestTooLarge, RegistryFull, ReadOnlyRegistry, NoSuchRepository, RegistryRefused.
         """
@@ -108,7 +109,7 @@ class RegistryPusher:
     def delete_blob(self, place: Reference, digest: str) -> bool:
         """Remove a blob from the repository; whether it was there. Errors: CannotDelete, RegistryRefused."""
         self._there.discard((place.place, digest))
-        return self._delete(place, f"blobs/{digest}", f"{place.place}: blob {digest[:19]}...", by_tag=False)
+        return self._delete(place, f"blobs/{digest}", blob_name(place, digest), by_tag=False)
 
     # --- manifests
 
@@ -142,8 +143,12 @@ class RegistryPusher:
             good=(201, 200, 202, 204),
             fault=manifest_fault(what, reference, len(data)),
         )
-        with self._pushing(what):
-            answer = self._caller.ask(call, 1 << 16)
+        try:
+            with self._pushing(what):
+                answer = self._caller.ask(call, 1 << 16)
+        except BlobMissing:
+            self._forget_all(reference)
+            raise
         stated = answer.headers.get("docker-content-digest", "")
         if stated.startswith("sha256:") and stated.lower() != digest:
             raise WrongDigest(what, digest, stated, "sent")
@@ -180,6 +185,11 @@ class RegistryPusher:
         )
         with self._pushing(what):
             return self._caller.ask(call, 1 << 16).status != 404
+
+    def _forget_all(self, place: Reference) -> None:
+        """What was there, or said to be, is not: the next run through looks again."""
+        for key in [key for key in tuple(self._there) if key[0] == place.place]:
+            self._there.discard(key)
 
     @contextlib.contextmanager
     def _alone(self, key: tuple[str, str]) -> Iterator[None]:

@@ -28,6 +28,7 @@ class CheckedFile:
         self._blob = blob
         self._digest = HashBeside()
         self._hashed = blob.size if checked else 0
+        self._wrong: SourceChanged | None = None
         self.sent = 0
 
     def part(self, start: int, end: int, seen: Callable[[int], None]) -> FilePart:
@@ -55,7 +56,7 @@ class CheckedFile:
     def check_again(self) -> None:
         """Read it all anew. Errors: SourceChanged."""
         self.close()
-        self._digest, self._hashed = HashBeside(), 0
+        self._digest, self._hashed, self._wrong = HashBeside(), 0, None
         self.check()
 
     def close(self) -> None:
@@ -69,6 +70,8 @@ class CheckedFile:
 
     def _hash(self, place: int, data: bytes) -> None:
         if place + len(data) <= self._hashed:
+            if self._wrong is not None:
+                raise self._wrong
             return
         self._digest.update(memoryview(data)[self._hashed - place :])
         self._hashed = place + len(data)
@@ -77,7 +80,8 @@ class CheckedFile:
 
     def _check_end(self) -> None:
         if (found := self._digest.hexdigest()) != self._blob.hex:
-            raise SourceChanged(self._path, self._blob.digest, f"sha256:{found}")
+            self._wrong = SourceChanged(self._path, self._blob.digest, f"sha256:{found}")
+            raise self._wrong
 
     def _read(self, place: int, size: int) -> bytes:
         try:

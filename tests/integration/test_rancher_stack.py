@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from rearch.model.platform import Platform, parse_platform
 from tests.support.binaries import elf_of, start
 from tests.support.cli import ROOT, Cli
 from tests.support.go_project import copy_toolchains, write_file
+from tests.support.golang import download_cache
 from tests.support.rancher_upstreams import TAGS, make_upstreams, source_files
 from tests.support.repositories import Repository
 from tests.support.warm_cache import warm_cache
@@ -52,29 +54,59 @@ def make_stack(base: Path, *, mirrored: bool = True) -> Stack:
     return Stack(Cli(project, warm_cache(base / "cache", "go-1.21")), upstreams)
 
 
-def without_cures(stack: Stack) -> None:
-    """Take edits and fixes out of the recipes, and the images, which are not what is looked at."""
+def without(stack: Stack, *keys: str) -> None:
+    """Take these keys out of the recipes."""
     for path in (stack.rearch.project / "recipes" / "rancher").glob("*.yaml"):
         recipe = yaml.load(path.read_text(), Loader=yaml.BaseLoader)
-        left = {key: value for key, value in recipe.items() if key not in ("edits", "fixes", "image")}
-        path.write_text(yaml.dump(left))
+        path.write_text(yaml.dump({key: value for key, value in recipe.items() if key not in keys}))
+
+
+def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Something that is made once for all processes of a test run, in the folder that all share."""
+    base = factory.getbasetemp()
+    base = (base.parent if base.name.startswith("popen-") else base) / "rancher"
+    base.mkdir(exist_ok=True)
+    with (base / f"{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not (base / f"{name}.done").exists():
+            make(base / "stack")
+            (base / f"{name}.done").touch()
+    return base / "stack"
+
+
+def _stack_at(base: Path) -> Stack:
+    return Stack(Cli(base / "project", base / "cache"), base / "upstreams" / "rancher")
+
+
+def _build_programs(base: Path) -> None:
+    shutil.rmtree(base, ignore_errors=True)
+    stack = make_stack(base)
+    without(stack, "image")
+    stack.rearch.run("build", "--stack", "rancher", timeout=900)
+
+
+def _build_images(base: Path) -> None:
+    """With the recipes as they are shipped, on the programs that are there. Debian's files are shared by test runs."""
+    stack = _stack_at(base)
+    shutil.copytree(RECIPES, stack.rearch.project / "recipes" / "rancher", dirs_exist_ok=True)
+    downloads = stack.rearch.cache / "downloads"
+    shutil.rmtree(downloads, ignore_errors=True)
+    shared = download_cache() / "downloads"
+    shared.mkdir(parents=True, exist_ok=True)
+    downloads.symlink_to(shared)
+    stack.rearch.run("build", "--stack", "rancher", "--arch", "arm64", timeout=1500)
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    """All five on two platforms, built once for all processes of a test run."""
-    base = tmp_path_factory.getbasetemp()
-    base = base.parent if base.name.startswith("popen-") else base
-    base = base / "rancher"
-    base.mkdir(exist_ok=True)
-    with (base / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if not (base / "done").exists():
-            shutil.rmtree(base / "stack", ignore_errors=True)
-            make_stack(base / "stack").rearch.run("build", "--stack", "rancher")
-            (base / "done").touch()
-    project = base / "stack" / "project"
-    return Stack(Cli(project, base / "stack" / "cache"), base / "stack" / "upstreams" / "rancher")
+    """All five programs on two platforms."""
+    return _stack_at(_once(tmp_path_factory, "programs", _build_programs))
+
+
+@pytest.fixture(scope="session")
+def imaged(built: Stack, tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    """Their images on one, from Debian's own packages."""
+    return _stack_at(_once(tmp_path_factory, "images", _build_images))
 
 
 def test_the_stack_is_built_for_the_platforms_that_it_names(built: Stack) -> None:
@@ -156,9 +188,30 @@ def test_the_scheduler_outlives_errors_of_metadata(built: Stack, platform: Platf
     assert "sleep time 7" in schedule(built, platform, "one", CATTLE_SCHEDULER_SLEEPTIME="7")[1]
 
 
+def test_every_image_was_audited_and_started(imaged: Stack) -> None:
+    entries = {
+        one["repository"]: one for one in json.loads((imaged.rearch.output / "build.json").read_text())["images"]
+    }
+    assert set(entries) == {"agent", "healthcheck", "network-manager", "scheduler"}
+    for name, entry in entries.items():
+        (one,) = entry["platforms"]
+        assert one["platform"] == "linux/arm64"
+        assert one["audit"]["outcome"] == "passed"
+        assert one["audit"]["elves"] > 20, name
+        assert one["smoke"] == "passed", name
+
+
+def test_the_healthcheck_image_holds_a_haproxy_for_arm64_that_says_its_version(imaged: Stack) -> None:
+    log = (imaged.rearch.output / "logs/rancher/healthcheck/image-smoke@linux_arm64.log").read_text()
+    assert "HAProxy version 2.6" in log
+    done = imaged.rearch.run("audit", "healthcheck")
+    assert "read for linux/arm64" in done.out
+    assert imaged.rearch.run("validate", "healthcheck").err.strip() == "healthcheck: whole"
+
+
 def test_without_edits_and_fixes_the_ills_are_there(tmp_path: Path) -> None:
     stack = make_stack(tmp_path)
-    without_cures(stack)
+    without(stack, "edits", "fixes", "image")
     stack.rearch.run("build", "--arch", "arm64", "--stack", "rancher")
     assert "waited 31s" in start(stack.binary("healthcheck", ARM64), ARM64, env={"WAIT": "counted"}).text
     assert "tries 15" in start(stack.binary("network-manager", ARM64), ARM64, env={"NETWORK": "down"}).text
@@ -184,6 +237,7 @@ def test_one_component_for_a_third_platform(tmp_path: Path) -> None:
 
 def test_github_that_cannot_be_reached_is_a_temporary_error(tmp_path: Path) -> None:
     stack = make_stack(tmp_path, mirrored=False)
+    without(stack, "image")
     nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"), "http://127.0.0.1:9")
     done = stack.rearch.run("build", "--only", "scheduler", env=nowhere | {"no_proxy": None, "NO_PROXY": None}, code=75)
     assert "error: cannot reach https://github.com/rancher/scheduler" in done.err
@@ -214,6 +268,7 @@ def test_a_tag_that_moved_is_refused_with_both_commits(tmp_path: Path) -> None:
 
 def test_an_edit_that_upstream_has_outgrown_shows_what_is_there_now(tmp_path: Path) -> None:
     stack = make_stack(tmp_path)
+    without(stack, "image")
     repository = Repository(stack.upstreams / "healthcheck")
     files = source_files("healthcheck")
     text = files[METADATA]

@@ -42,23 +42,28 @@ def add_built(
     repository: str = "",
     build: str = "1",
     types: Types = "oci",
+    run: Mapping[str, Any] | None = None,
     **row: Any,
 ) -> str:
     """Add an image (or replace it: another `build` has other bytes) and its entry; the digest of its index.
 
     Without layers of its own, each platform has one layer, and another that is the same in every image of that
-    platform. `row` are fields of each platform's row in build.json: `audit`, `smoke`.
+    platform. `run` are fields of each image's RunConfig, `row` those of each platform's row in build.json (`audit`,
+    `smoke`).
     """
     layout = project / "output" / "images" / (repository or name)
     start_layout(layout)
-    images = {platform: _image(layout, platforms, platform, f"{name} {build}") for platform in platforms}
-    annotations = {
+    words = {
         "org.opencontainers.image.version": tag,
         "org.opencontainers.image.created": "2024-05-17T10:00:00Z",
         "org.opencontainers.image.revision": "1f2e3d4c" * 5,
     }
+    more = {"labels": words} | dict(run or {})
+    images = {platform: _image(layout, platforms, platform, f"{name} {build}", more) for platform in platforms}
     media_type = OCI_INDEX if types == "oci" else DOCKER_INDEX
-    index = Index(media_type=media_type, manifests=tuple(images.values()), annotations=annotations)
+    index = Index(
+        media_type=media_type, manifests=tuple(images.values()), annotations=words if types == "oci" else None
+    )
     top = put_bytes(layout, document_bytes(index), media_type, annotations={REF_NAME: tag})
     write_index_json(layout, [top])
     rows = [
@@ -81,12 +86,15 @@ def add_built(
 
 
 def _image(
-    layout: Path, platforms: Mapping[str, Sequence[Sequence[Thing]]] | Sequence[str], platform: str, seed: str
+    layout: Path,
+    platforms: Mapping[str, Sequence[Sequence[Thing]]] | Sequence[str],
+    platform: str,
+    seed: str,
+    run: Mapping[str, Any],
 ) -> Descriptor:
-    layers: Sequence[Sequence[Thing]] = [[noise(f"base {platform}")], [noise(f"{seed} {platform}")]]
-    if isinstance(platforms, Mapping):
-        layers = platforms[platform]
-    return add_image(layout, parse_platform(platform), layers, compress=True)
+    made: Sequence[Sequence[Thing]] = [[noise(f"base {platform}")], [noise(f"{seed} {platform}")]]
+    layers = platforms[platform] if isinstance(platforms, Mapping) else made
+    return add_image(layout, parse_platform(platform), layers, compress=True, **run)
 
 
 def _write(project: Path, entry: dict[str, Any]) -> None:

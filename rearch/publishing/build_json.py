@@ -1,0 +1,72 @@
+"""The images that output/build.json names. engine/index.py writes it; here is what of it is to be relied on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PASSED, NOT_RUN = "passed", "not run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformRow:
+    """One platform of an image: the digest of its manifest, and what was checked of it."""
+
+    platform: str
+    digest: str
+    audited: bool
+    smoke: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRow:
+    """One image. `path`: its layout, below output/."""
+
+    component: str
+    repository: str
+    tag: str
+    digest: str
+    path: str
+    platforms: tuple[PlatformRow, ...]
+
+
+def image_rows(path: Path) -> tuple[ImageRow, ...]:
+    """What stands there; nothing where there is no such file, or it is torn. A field that is missing is empty."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return ()
+    return tuple(_image(entry) for entry in _rows(found, "images") if entry.get("component"))
+
+
+def _rows(found: object, key: str) -> Iterator[Mapping[str, object]]:
+    listed = found.get(key) if isinstance(found, dict) else None
+    yield from (entry for entry in (listed if isinstance(listed, list) else []) if isinstance(entry, dict))
+
+
+def _image(entry: Mapping[str, object]) -> ImageRow:
+    return ImageRow(
+        component=_text(entry, "component"),
+        repository=_text(entry, "repository"),
+        tag=_text(entry, "tag"),
+        digest=_text(entry, "digest"),
+        path=_text(entry, "path"),
+        platforms=tuple(_platform(row) for row in _rows(entry, "platforms")),
+    )
+
+
+def _platform(row: Mapping[str, object]) -> PlatformRow:
+    audit = row.get("audit")
+    return PlatformRow(
+        platform=_text(row, "platform"),
+        digest=_text(row, "digest"),
+        audited=isinstance(audit, dict) and audit.get("outcome") == PASSED,
+        smoke=_text(row, "smoke"),
+    )
+
+
+def _text(entry: Mapping[str, object], key: str) -> str:
+    found = entry.get(key)
+    return found if isinstance(found, str) else ""
