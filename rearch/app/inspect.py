@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from rearch.app.request import Request
 from rearch.app.targets import NoSuchTarget, Target, archive_layout, image_names, is_reference, local_target
-from rearch.app.wiring import Adapters
-from rearch.report import Reporter
 
 if TYPE_CHECKING:
+    from rearch.model.stack import Settings
     from rearch.oci.types import Descriptor
     from rearch.registry.describe import DocumentSource
 
@@ -28,7 +27,7 @@ class Inspected:
     faults: tuple[str, ...]
 
 
-def inspect_target(request: Request, name: str, report: Reporter, *, referrers: bool = False) -> Inspected:
+def inspect_target(request: Request, name: str, *, referrers: bool = False) -> Inspected:
     """Describe one image or index; of a layout without a name in it, each that it has.
 
     Errors: NoSuchTarget, BadReference; those of RegistryClient, and of reading layouts.
@@ -36,8 +35,7 @@ def inspect_target(request: Request, name: str, report: Reporter, *, referrers: 
     from rearch.registry.describe import describe
     from rearch.registry.describe_show import description_document, description_lines
 
-    adapters = _adapters(request, report)
-    with _sources(name, adapters, referrers=referrers) as sources:
+    with _sources(name, request, referrers=referrers) as sources:
         found = [describe(source) for source in sources]
     documents = [description_document(each) for each in found]
     return Inspected(
@@ -47,12 +45,11 @@ def inspect_target(request: Request, name: str, report: Reporter, *, referrers: 
     )
 
 
-def raw_target(request: Request, name: str, report: Reporter) -> bytes:
+def raw_target(request: Request, name: str) -> bytes:
     """The bytes of the index or manifest, as they are. Errors: as inspect_target; AmbiguousImage."""
     from rearch.oci.layout_errors import AmbiguousImage
 
-    adapters = _adapters(request, report)
-    with _sources(name, adapters, referrers=False) as sources:
+    with _sources(name, request, referrers=False) as sources:
         if len(sources) != 1:
             raise AmbiguousImage(name, "", [source.name for source in sources])
         return sources[0].top()[1]
@@ -64,37 +61,44 @@ def _apart(parts: list[list[str]]) -> Iterator[str]:
         yield from lines
 
 
-def _adapters(request: Request, report: Reporter) -> Adapters:
-    from rearch.config.settings import settings_origins
-
-    settings, _ = settings_origins(request.project, environment=request.environment, flags=request.flags)
-    return Adapters(request, settings, report)
-
-
 @contextmanager
-def _sources(name: str, adapters: Adapters, *, referrers: bool) -> Iterator[tuple[DocumentSource, ...]]:
-    local = local_target(name, adapters.output)
+def _sources(name: str, request: Request, *, referrers: bool) -> Iterator[tuple[DocumentSource, ...]]:
+    settings = _settings(request)
+    output = request.project / settings.output
+    local = local_target(name, output)
     if local is not None:
         yield _in_layout(local, str(local.layout))
     elif Path(name).is_file():
         with tempfile.TemporaryDirectory(prefix="rearch-") as folder:
             yield _in_layout(Target(layout=archive_layout(Path(name), None, Path(folder))), name)
     elif is_reference(name):
-        yield (_in_registry(name, adapters, referrers=referrers),)
+        with _in_registry(name, request, settings, referrers=referrers) as source:
+            yield (source,)
     else:
-        raise NoSuchTarget(name, image_names(adapters.output))
+        raise NoSuchTarget(name, image_names(output))
 
 
-def _in_registry(name: str, adapters: Adapters, *, referrers: bool) -> DocumentSource:
+def _settings(request: Request) -> Settings:
+    from rearch.config.settings import settings_origins
+
+    return settings_origins(request.project, environment=request.environment, flags=request.flags)[0]
+
+
+@contextmanager
+def _in_registry(name: str, request: Request, settings: Settings, *, referrers: bool) -> Iterator[DocumentSource]:
+    from rearch.app.registries import registry_client
+    from rearch.host.process import Processes
     from rearch.model.reference import parse_reference
     from rearch.registry.describe_sources import RegistrySource
 
-    reference, client = parse_reference(name), adapters.registry
-    if referrers:
-        from rearch.registry.push import RegistryPusher
+    reference = parse_reference(name)
+    with registry_client(settings, request.environment, Processes()) as client:
+        if referrers:
+            from rearch.registry.push import RegistryPusher
 
-        return RegistrySource(client, reference, RegistryPusher(client).referrers)
-    return RegistrySource(client, reference)
+            yield RegistrySource(client, reference, RegistryPusher(client).referrers)
+        else:
+            yield RegistrySource(client, reference)
 
 
 def _in_layout(target: Target, name: str) -> tuple[DocumentSource, ...]:

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rearch.app.places import cache_folder
 from rearch.app.request import Request
-from rearch.app.wiring import Adapters
 from rearch.errors import UsageError
 from rearch.formats.printable import printable
 from rearch.model.publish import ManifestSpec
 from rearch.report import Reporter, Said
 
 if TYPE_CHECKING:
+    from rearch.model.stack import Settings
     from rearch.oci.join_entries import Taken
     from rearch.oci.types import Types
+    from rearch.registry.client import RegistryClient
     from rearch.registry.manifests import IndexPlan, JoinOptions
     from rearch.registry.manifests_copy import ImageCopier, Needed
     from rearch.registry.manifests_live import TagChange
@@ -65,21 +67,25 @@ def make_manifest(request: Request, order: ManifestOrder, report: Reporter) -> M
 
     Errors: BadManifestFlags, BadManifestSpec, BadManifestArguments, BadAnnotation; those of plan_index and push_index.
     """
+    from rearch.app.registries import registry_client
     from rearch.config.settings import settings_origins
+    from rearch.host.process import Processes
     from rearch.registry.manifests import plan_index
 
     spec, options = read_order(order), _options(order)
     settings, _ = settings_origins(request.project, environment=request.environment, flags=request.flags)
-    adapters = Adapters(request, settings, report)
-    copier = _copier(adapters, spec)
-    plan = plan_index(
-        adapters.registry,
-        spec,
-        options,
-        is_home=copier.is_home,
-        warn=lambda text: report(Said(text=printable(text), level="warning")),
-    )
-    return _dry(plan, adapters, copier) if order.dry_run else _push(plan, adapters, copier, report)
+    with registry_client(settings, request.environment, Processes()) as client:
+        copier = _copier(client, settings, request, spec, report)
+
+        def warn(text: str) -> None:
+            report(Said(text=printable(text), level="warning"))
+
+        plan = plan_index(client, spec, options, is_home=copier.is_home, warn=warn)
+        if order.dry_run:
+            return _dry(plan, client, copier)
+        answer = _push(plan, copier, report)
+        report(Said(text=f"{client.requests} requests", level="detail"))
+        return answer
 
 
 def read_order(order: ManifestOrder) -> ManifestSpec:
@@ -117,22 +123,24 @@ def _one_of(flag: str, value: str, known: Sequence[str]) -> None:
         raise BadManifestFlags(f"--{flag} {value}: no such value", f"one of {', '.join(filter(None, known))}")
 
 
-def _copier(adapters: Adapters, spec: ManifestSpec) -> ImageCopier:
+def _copier(
+    client: RegistryClient, settings: Settings, request: Request, spec: ManifestSpec, report: Reporter
+) -> ImageCopier:
     from rearch.registry.manifests_copy import ImageCopier
     from rearch.registry.push import RegistryPusher
 
     return ImageCopier(
-        adapters.registry,
-        RegistryPusher(adapters.registry),
+        client,
+        RegistryPusher(client),
         spec.target,
-        mirrors=adapters.settings.mirrors,
-        cache=adapters.cache,
-        limit=adapters.settings.limits.download_bytes,
-        say=adapters.say,
+        mirrors=settings.mirrors,
+        cache=cache_folder(settings, request.environment),
+        limit=settings.limits.download_bytes,
+        say=lambda text: report(Said(text=text, level="detail")),
     )
 
 
-def _push(plan: IndexPlan, adapters: Adapters, copier: ImageCopier, report: Reporter) -> ManifestAnswer:
+def _push(plan: IndexPlan, copier: ImageCopier, report: Reporter) -> ManifestAnswer:
     from rearch.registry.manifests import push_index
 
     pushed = push_index(plan, copier)
@@ -141,16 +149,15 @@ def _push(plan: IndexPlan, adapters: Adapters, copier: ImageCopier, report: Repo
     blobs = pushed.copied
     if blobs.mounted or blobs.sent:
         report(Said(text=f"{blobs.mounted} blobs mounted, {blobs.sent} sent ({_size(blobs.size)})"))
-    report(Said(text=f"{adapters.registry.requests} requests", level="detail"))
     copied = {"mounted": blobs.mounted, "sent": blobs.sent, "there": blobs.there, "bytes": blobs.size}
     document = _document(plan, pushed.tags) | {"blobs": copied}
     return ManifestAnswer(lines=(plan.answer,), document=document)
 
 
-def _dry(plan: IndexPlan, adapters: Adapters, copier: ImageCopier) -> ManifestAnswer:
+def _dry(plan: IndexPlan, client: RegistryClient, copier: ImageCopier) -> ManifestAnswer:
     from rearch.registry.manifests import live_tags
 
-    tags, needed = live_tags(plan, adapters.registry), copier.needed(plan.copies)
+    tags, needed = live_tags(plan, client), copier.needed(plan.copies)
     document = _document(plan, tags) | {"copies": [_copy(each) for each in needed]}
     lines = (*_table(plan), *_tag_lines(tags), *map(_copy_line, needed), plan.answer)
     return ManifestAnswer(lines=lines, document=document)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rearch.engine.images import place_of
 from rearch.errors import UsageError
 from rearch.model.platform import PLATFORMS, Platform
 from rearch.model.reference import BadReference, parse_reference
@@ -49,14 +48,20 @@ def local_target(name: str, output: Path) -> Target | None:
     if folder and (Path(folder) / "index.json").is_file():
         return Target(layout=Path(folder), ref=ref)
     repository, _, tag = name.partition(":")
+    if not repository or not output.is_dir():
+        return None
+    from rearch.engine.images import place_of  # which brings the store, and is not needed for a registry's image
+
     layout = place_of(output, repository)
-    if repository and (layout / "index.json").is_file():
+    if (layout / "index.json").is_file():
         return Target(layout=layout, ref=tag, repository=repository)
     return None
 
 
 def image_names(output: Path) -> tuple[str, ...]:
     """The images of output/."""
+    from rearch.engine.images import place_of
+
     root = place_of(output, "")
     return tuple(sorted(str(path.parent.relative_to(root)) for path in root.rglob("index.json")))
 

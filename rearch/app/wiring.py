@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from rearch.app.places import cache_folder
 from rearch.app.request import Request
-from rearch.engine.stamp import environment_cache
 from rearch.engine.store import Store
 from rearch.host.emulators import Emulators
 from rearch.host.process import Processes
@@ -30,13 +29,6 @@ if TYPE_CHECKING:
     from rearch.registry.client import RegistryClient
     from rearch.registry.resolve import BaseResolver
     from rearch.steps.ports import Emulator, ImageBuilder, Ports
-
-
-def cache_folder(settings: Settings, environment: Mapping[str, str]) -> Path:
-    """The cache: the setting, else rearch/ in the user's cache folder (XDG base directory specification)."""
-    if settings.cache:
-        return Path(settings.cache).expanduser().absolute()
-    return environment_cache(environment)
 
 
 class Adapters:

@@ -105,15 +105,14 @@ def inspect(
     from rearch.app.inspect import inspect_target, raw_target
 
     request = _request(context, project, offline=offline)
-    report = _reporter(request, verbose=False)
     if raw and (json or referrers):
         raise UsageError("--raw goes with no other form", hint="leave --json and --referrers out")
     if raw:
         sys.stdout.flush()
-        sys.stdout.buffer.write(raw_target(request, target, report))
+        sys.stdout.buffer.write(raw_target(request, target))
         sys.stdout.buffer.flush()
         return ExitCode.OK
-    found = inspect_target(request, target, report, referrers=referrers)
+    found = inspect_target(request, target, referrers=referrers)
     for line in (json_format.dumps(found.document, indent=1),) if json else found.lines:
         answer(line)
     return ExitCode.VERIFICATION if found.faults else ExitCode.OK

@@ -59,12 +59,17 @@ class RegistrySide:
 
     def send_blob(self, repository: str, order: SendBlob, source: Path) -> int:
         place, digest = self._place(repository), order.blob.digest
+        known = self._journal.knows(place.place, digest)
+        if known and self._pusher.has_blob(place, digest):
+            # Not by a mount, which would tell as well: docker-registry writes the blob's link anew for it, and whoever
+            # pulls an older image with this layer at that moment gets a 500.
+            return 0
         pushed = self._pusher.push_blob(
             place,
             pointer(order.blob),
             source,
             mount_from=self._sources(repository, order),
-            missing=not order.ask and not self._journal.knows(place.place, digest),
+            missing=not order.ask and not known,
             resume=self._journal.upload(place.place, digest),
             note=self._journal.note,
             moved=self._go_on,

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from pathlib import Path
 
+import pytest
+
+from rearch.oci.layout import blob_path
+from rearch.planning.publish_values import SendBlob
+from rearch.publishing.built import read_built
+from rearch.publishing.journal import FOLDER, Journal
+from rearch.publishing.registry_side import RegistrySide
+from rearch.registry.client import RegistryClient
+from rearch.registry.push import RegistryPusher, Upload
 from tests.support.built_output import BOTH, add_built, make_project, noise
 from tests.support.publishing import Reader, publish_process, reading
 from tests.support.registry import Server, run_registry
 
 KILLS = 20
+PART = 3 << 20
 NAMES = ("agent", "healthcheck")
 TAG = "v1.0.0"
 
@@ -20,10 +31,10 @@ def build(project: Path, number: int) -> dict[str, str]:
     found = {}
     for name in NAMES:
         layers = {
-            platform: [[noise(f"base {platform}")], [noise(f"{name} {platform} {number}", 1_500_000)]]
+            platform: [[noise(f"base {platform}")], [noise(f"{name} {platform} {number}", 1_100_000)]]
             for platform in BOTH
         }
-        found[name] = add_built(project, name, layers)
+        found[name] = add_built(project, name, layers=layers)
     return found
 
 
@@ -79,25 +90,40 @@ def tag_of(server: Server, name: str) -> str:
     return answer.headers["Docker-Content-Digest"]
 
 
+class Killed(BaseException):
+    """As SIGKILL is: nothing of ours runs after it."""
+
+
+class KilledAfterAPart(Journal):
+    """The process ends when the registry has taken the first part of a blob, and the journal knows."""
+
+    def note(self, upload: Upload) -> None:
+        super().note(upload)
+        if upload.offset:
+            raise Killed
+
+
 def test_a_large_blob_is_gone_on_with(tmp_path: Path) -> None:
-    """Killed while 200 MB are on their way, the next run sends what the registry does not have."""
     project = make_project(tmp_path)
-    add_built(project, "agent", {"linux/arm64": [[noise("large", 200_000_000)]]})
-    with run_registry(tmp_path / "registry") as server:
-        process = publish_process(project, [f"{server.host}/team"])
-        process.start()
-        deadline = time.monotonic() + 60
-        while not any(line.startswith("PATCH") for line in server.requests()) and time.monotonic() < deadline:
-            time.sleep(0.005)
-        process.kill()
-        process.join(60)
-        assert process.exitcode != 0
-        journal = (project / "output" / ".rearch" / "publish").glob("*.jsonl")
-        assert "offset" in next(journal).read_text()
+    layers = {"linux/arm64": [[noise("large", 5_000_000)]]}
+    add_built(project, "agent", ("linux/arm64",), layers=layers, compress=False)
+    [built] = read_built(project / "output", stacks=None, only=(), require_smoke=False)
+    layer = built.image.children[0].layers[0]
+    source = blob_path(built.layout, layer.digest)
+    order = SendBlob(blob=layer, ask=False)
+    folder = project / "output" / FOLDER
+    with run_registry(tmp_path / "registry") as server, RegistryClient() as client:
+        with KilledAfterAPart(folder, server.host) as journal, pytest.raises(Killed):
+            side(server, client, journal).send_blob("team/agent", order, source)
         before = len(server.requests())
-        publish(project, server)
-        again = [line for line in server.requests()[before:] if "/blobs/uploads/" in line]
-        asked = [line for line in again if line.startswith("GET")]
-        assert len(asked) == 1, again  # how far the upload is
-        begun = [line for line in again if line.startswith("POST")]
-        assert len(begun) == 1, again  # the config alone: the layer's upload was begun by the other run
+        with Journal(folder, server.host) as journal:
+            sent = side(server, client, journal).send_blob("team/agent", order, source)
+            assert journal.upload(f"{server.host}/team/agent", layer.digest) is None
+        again = [line.split()[0] for line in server.requests()[before:]]
+    assert sent == layer.size - PART
+    assert again == ["GET", "PUT"]  # how far is it? here is the rest
+
+
+def side(server: Server, client: RegistryClient, journal: Journal) -> RegistrySide:
+    pusher = RegistryPusher(client, chunk=PART)
+    return RegistrySide(server.host, client, pusher, journal, stop=threading.Event())

@@ -1,7 +1,7 @@
 """What a build leaves in output/, made by code in no time: layouts with an index each, and the build.json over them.
 
 project = make_project(tmp_path)
-add_built(project, "agent", {"linux/amd64": [...], "linux/arm64": [...]})
+add_built(project, "agent", ("linux/arm64",))
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any
 
 from rearch.model.platform import parse_platform
 from rearch.oci.layout import put_bytes, start_layout, write_index_json
-from rearch.oci.types import DOCKER_INDEX, OCI_INDEX, REF_NAME, Descriptor, Index, Types, document_bytes
+from rearch.oci.types import DOCKER_INDEX, OCI_INDEX, REF_NAME, Index, Types, document_bytes
 from tests.support.layouts import File, Thing, add_image
 
+Layers = Sequence[Sequence[Thing]]
 BOTH = ("linux/amd64", "linux/arm64")
 
 
@@ -35,19 +36,21 @@ def noise(name: str, size: int = 20_000) -> File:
 def add_built(
     project: Path,
     name: str,
-    platforms: Mapping[str, Sequence[Sequence[Thing]]] | Sequence[str] = BOTH,
+    platforms: Sequence[str] = BOTH,
     *,
+    layers: Mapping[str, Layers] | None = None,
     stack: str = "demo",
     tag: str = "v1.0.0",
     repository: str = "",
     build: str = "1",
     types: Types = "oci",
     run: Mapping[str, Any] | None = None,
+    compress: bool = True,
     **row: Any,
 ) -> str:
     """Add an image (or replace it: another `build` has other bytes) and its entry; the digest of its index.
 
-    Without layers of its own, each platform has one layer, and another that is the same in every image of that
+    Without `layers` of its own, each platform has one layer, and another that is the same in every image of that
     platform. `run` are fields of each image's RunConfig, `row` those of each platform's row in build.json (`audit`,
     `smoke`).
     """
@@ -59,7 +62,16 @@ def add_built(
         "org.opencontainers.image.revision": "1f2e3d4c" * 5,
     }
     more = {"labels": words} | dict(run or {})
-    images = {platform: _image(layout, platforms, platform, f"{name} {build}", more) for platform in platforms}
+    images = {
+        platform: add_image(
+            layout,
+            parse_platform(platform),
+            layers[platform] if layers is not None else _layers(platform, f"{name} {build}"),
+            compress=compress,
+            **more,
+        )
+        for platform in platforms
+    }
     media_type = OCI_INDEX if types == "oci" else DOCKER_INDEX
     index = Index(
         media_type=media_type, manifests=tuple(images.values()), annotations=words if types == "oci" else None
@@ -85,22 +97,16 @@ def add_built(
     return top.digest
 
 
-def _image(
-    layout: Path,
-    platforms: Mapping[str, Sequence[Sequence[Thing]]] | Sequence[str],
-    platform: str,
-    seed: str,
-    run: Mapping[str, Any],
-) -> Descriptor:
-    made: Sequence[Sequence[Thing]] = [[noise(f"base {platform}")], [noise(f"{seed} {platform}")]]
-    layers = platforms[platform] if isinstance(platforms, Mapping) else made
-    return add_image(layout, parse_platform(platform), layers, compress=True, **run)
+def _layers(platform: str, seed: str) -> Layers:
+    return [[noise(f"base {platform}")], [noise(f"{seed} {platform}")]]
 
 
 def _write(project: Path, entry: dict[str, Any]) -> None:
     path = project / "output" / "build.json"
     (project / "output" / ".rearch").mkdir(parents=True, exist_ok=True)
-    found = json.loads(path.read_text()) if path.exists() else {"rearch": "0", "binaries": [], "images": []}
+    found: dict[str, Any] = (
+        json.loads(path.read_text()) if path.exists() else {"rearch": "0", "binaries": [], "images": []}
+    )
     others = [each for each in found["images"] if each["path"] != entry["path"]]
     images = sorted([*others, entry], key=lambda each: str(each["path"]))
     path.write_text(json.dumps({**found, "images": images}))

@@ -59,10 +59,10 @@ class Desk:
         return make_manifest(self.request, ManifestOrder(**order), self._report)
 
     def inspect(self, name: str, **more: Any) -> Inspected:
-        return inspect_target(self.request, name, self._report, **more)
+        return inspect_target(self.request, name, **more)
 
     def raw(self, name: str) -> bytes:
-        return raw_target(self.request, name, self._report)
+        return raw_target(self.request, name)
 
     @property
     def warnings(self) -> tuple[str, ...]:

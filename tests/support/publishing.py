@@ -6,6 +6,7 @@ import http.client
 import json
 import multiprocessing
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing.context import ForkServerProcess
@@ -73,6 +74,19 @@ class Reader:
     def _ask(
         self, connection: http.client.HTTPConnection, method: str, repository: str, rest: str
     ) -> tuple[int, bytes]:
+        """Again where the registry stumbles: it writes its links (of a tag, too) without a rename, and says 500 when
+        it is asked at that moment. Clients ask again, too."""
+        status, data = self._once(connection, method, repository, rest)
+        for _ in range(20):
+            if status < 500:
+                break
+            time.sleep(0.01)
+            status, data = self._once(connection, method, repository, rest)
+        return status, data
+
+    def _once(
+        self, connection: http.client.HTTPConnection, method: str, repository: str, rest: str
+    ) -> tuple[int, bytes]:
         connection.request(method, f"/v2/{repository}/{rest}", headers={"Accept": ", ".join((*INDEXES, *MANIFESTS))})
         answer = connection.getresponse()
         return answer.status, answer.read()
@@ -84,7 +98,7 @@ def reading(reader: Reader) -> Iterator[Reader]:
     end = threading.Event()
 
     def read() -> None:
-        while not end.wait(0.01):
+        while not end.wait(0.03):
             reader.look()
 
     thread = threading.Thread(target=read)
