@@ -169,18 +169,9 @@ class Adapters:
     @cached_property
     def registry(self) -> RegistryClient:
         """The client for all registries of the run; a login is looked for when one asks for it."""
-        from rearch.registry.client import RegistryClient
-        from rearch.registry.credentials import DockerConfig
-        from rearch.registry.patience import Patience
+        from rearch.app.registries import registry_client
 
-        return RegistryClient(
-            DockerConfig(self.environment, self.processes.run),
-            registries=self.settings.registries,
-            mirrors=self.settings.mirrors,
-            offline=self.settings.offline,
-            timeout=self.settings.timeout,
-            patience=Patience(sleep=self.processes.pause),
-        )
+        return registry_client(self.settings, self.environment, self.processes)
 
     @cached_property
     def bases(self) -> BaseResolver:

@@ -76,7 +76,8 @@ class LayoutSide:
         entry = put_bytes(layout, data, media_type, platform=platform, annotations={REF_NAME: place.tag})
         with _held(layout):
             others = (each for each in self._top(layout).manifests if place.tag not in ref_names(each))
-            write_index_json(layout, [*others, entry])
+            # By name: tags are set at once, and the file shall not tell which thread was the quickest.
+            write_index_json(layout, sorted([*others, entry], key=ref_names))
 
     def forget(self, repository: str) -> None:
         """Nothing is remembered."""

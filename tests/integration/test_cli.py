@@ -19,7 +19,10 @@ from tests.support.repositories import Repository
 from tests.support.warm_cache import demo
 
 USAGE, FAILED = ExitCode.USAGE, ExitCode.FAILED
-TASKS = {"build", "plan", "lock", "fixes", "schema", "doctor", "clean", "gc"}
+TASKS = {
+    *("build", "plan", "lock", "audit", "validate", "publish", "manifest", "inspect"),
+    *("fixes", "schema", "doctor", "clean", "gc"),
+}
 BUILD = ("build", "--arch", "arm64")
 
 

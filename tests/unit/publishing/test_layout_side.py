@@ -46,7 +46,7 @@ def names(layout: Path) -> list[str]:
 def test_the_layout_is_whole_and_shares_its_blobs(project: Path, tmp_path: Path) -> None:
     result = publish(project, tmp_path / "out", "v1", "latest")
     assert result.exit_code is ExitCode.OK
-    assert names(tmp_path / "out" / "agent") == ["v1", "latest"]
+    assert names(tmp_path / "out" / "agent") == ["latest", "v1"]
     assert not [fault for fault in validate(tmp_path / "out" / "agent") if not fault.warning]
     shared = {path.stat().st_ino for path in (project / "output/images/agent/blobs/sha256").iterdir()}
     own = {path.stat().st_ino for path in (tmp_path / "out" / "agent/blobs/sha256").iterdir()}
