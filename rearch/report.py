@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rearch.errors import RearchError
-from rearch.model.plan import Plan
-from rearch.model.step import StepId
+
+if TYPE_CHECKING:  # a publish reports too, and has no need of the models of recipes and steps
+    from rearch.model.plan import Plan
+    from rearch.model.step import StepId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

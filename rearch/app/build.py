@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from rearch.app.images import deliver
+from rearch.app.images import deliver, lost_platforms
 from rearch.app.prepare import LOCK, Prepared, load, prepare
 from rearch.app.request import Request
 from rearch.app.wiring import Adapters
@@ -97,6 +97,8 @@ def build(request: Request, report: Reporter) -> BuildResult:
         summary = _execute(plan, lease, request, adapters, report)
         results, indexes = built(plan, adapters.store), built_indexes(plan, adapters.store)
         with output.held():
+            for text in lost_platforms(indexes, output.images()):
+                report(Said(text=text, level="warning"))
             written = (*output.collect(results), *output.collect_images(indexes))
             output.write_index(results, indexes)
             state.remember(plan)

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rearch.app.request import Request
 from rearch.app.targets import NoSuchTarget, Target, archive_layout, image_names, is_reference, local_target
 from rearch.app.wiring import Adapters
-from rearch.engine.images import BuiltIndex, place_of
+from rearch.engine.images import FOLDER, BuiltIndex, place_of
 from rearch.errors import RearchError
 from rearch.model.base import NOTHING
 from rearch.model.platform import Platform, parse_platform
@@ -157,3 +157,23 @@ def _load(indexes: Sequence[BuiltIndex], adapters: Adapters, report: Reporter) -
             )
         names += [name for image in loaded for name in image.names]
     return tuple(names)
+
+
+def lost_platforms(indexes: Sequence[BuiltIndex], before: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """What an index in output/ had that the new one under its name lacks: a build makes what it is asked for."""
+    platforms = {entry["path"]: _platforms(entry) for entry in before}
+    texts = []
+    for index in indexes:
+        had = platforms.get(f"{FOLDER}/{index.repository}", ())
+        lost = [platform for platform in had if platform not in index.result.facts["platforms"]]
+        if lost:
+            more = ", ".join(lost)
+            texts.append(f"{index.name} in output/ had {more} too, which this build was not asked for: it is without now")
+    return tuple(texts)
+
+
+def _platforms(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of an entry of build.json, which anybody may have written."""
+    found = entry.get("platforms")
+    listed = found if isinstance(found, list) else []
+    return tuple(str(one["platform"]) for one in listed if isinstance(one, dict) and "platform" in one)

@@ -30,6 +30,8 @@ from rearch.planning.names import component_names, image_bases, wanted_names
 from rearch.report import Reporter, Said
 
 LOCK = "rearch.lock"
+# 9999-12-31T23:59:59Z, the last second that RFC 3339 can write.
+LATEST = 253_402_300_799
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +93,9 @@ def update_lock(request: Request, project: Project, adapters: Adapters, report: 
 
 
 def identity_text(lock: Lock, name: str) -> str:
-    """What a name is, in a word: a commit, a version, a number of packages."""
+    """What a name is, in a word: a commit, a version, a digest, a number of packages."""
     identity = lock.entries[name].identity
-    for attribute in ("commit", "version"):
+    for attribute in ("commit", "version", "digest"):
         if hasattr(identity, attribute):
             return str(getattr(identity, attribute))
     return f"{len(getattr(identity, 'packages', ()))} packages"
@@ -114,6 +116,7 @@ def _facts(
         go=adapters.go_settings(project.settings),
         epoch=source_date_epoch(request.environment),
         render=adapters.render,
+        output=project.settings.output,
         disk_bases=_disk_bases(request.project, components),
         engines=project.settings.builders,
     )
@@ -147,6 +150,8 @@ def source_date_epoch(environment: Mapping[str, str]) -> int | None:
         return None
     if not text.isascii() or not text.isdigit():
         raise UsageError(f"SOURCE_DATE_EPOCH is no whole number of seconds: {text!r}", hint="unset it, or `date +%s`")
+    if len(text) > 12 or int(text) > LATEST:
+        raise UsageError(f"SOURCE_DATE_EPOCH is after the year 9999: {text}", hint="it is in seconds; `date +%s`")
     return int(text)
 
 

@@ -43,10 +43,10 @@ class Target:
 def local_target(name: str, output: Path) -> Target | None:
     """A layout (`FOLDER` or `FOLDER:NAME`), or an image of output/ (`repository` or `repository:tag`); else None."""
     if (Path(name) / "index.json").is_file():
-        return Target(layout=Path(name))
+        return Target(layout=Path(name), repository=_repository(Path(name), output))
     folder, _, ref = name.rpartition(":")
     if folder and (Path(folder) / "index.json").is_file():
-        return Target(layout=Path(folder), ref=ref)
+        return Target(layout=Path(folder), ref=ref, repository=_repository(Path(folder), output))
     repository, _, tag = name.partition(":")
     if not repository or not output.is_dir():
         return None
@@ -56,6 +56,14 @@ def local_target(name: str, output: Path) -> Target | None:
     if (layout / "index.json").is_file():
         return Target(layout=layout, ref=tag, repository=repository)
     return None
+
+
+def _repository(layout: Path, output: Path) -> str:
+    """The image of output/ that a folder is, however it was named; empty for a layout of somebody else's."""
+    from rearch.engine.images import place_of
+
+    images, folder = place_of(output, "").resolve(), layout.resolve()
+    return str(folder.relative_to(images)) if folder.is_relative_to(images) and folder != images else ""
 
 
 def image_names(output: Path) -> tuple[str, ...]:

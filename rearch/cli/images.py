@@ -70,5 +70,5 @@ def validate(context: Context, target: str, json: bool = False, project: str = "
         for fault in faults:
             answer(str(fault))
     wrong = [fault for fault in faults if not fault.warning]
-    say(f"{target}: {len(wrong)} faults" if wrong else f"{target}: whole")
+    say(f"{target}: {len(wrong)} fault{'s' if len(wrong) != 1 else ''}" if wrong else f"{target}: whole")
     return ExitCode.VERIFICATION if wrong else ExitCode.OK

@@ -12,6 +12,7 @@ import fcntl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rearch.engine.durable import write_whole
 from rearch.engine.images import BuiltIndex, put_layout
@@ -88,6 +89,10 @@ class Output:
     def collect_images(self, indexes: Iterable[BuiltIndex]) -> tuple[Path, ...]:
         """Put the layouts in place. Returns the files that were written."""
         return tuple(path for index in indexes for path in put_layout(index, self.root, self._store))
+
+    def images(self) -> tuple[dict[str, Any], ...]:
+        """What build.json says of images."""
+        return read_index(self.root / "build.json").images
 
     def show_dockerfiles(self, plan: Plan) -> None:
         """Leave the rendered Dockerfiles, for people: dockerfiles/<platform>/<component>.Dockerfile."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from rearch.errors import StepError
+from rearch.errors import StepError, UsageError
 from rearch.model.image import Accounts, User
 
 _LAST = 2**32 - 2
@@ -43,7 +43,7 @@ class GroupLine:
         return f"{self.name}:*:{self.gid}:{','.join(self.members)}"
 
 
-class BadAccounts(StepError):
+class BadAccounts(UsageError):
     """Accounts that contradict each other, Debian's fixed ones, or that are not there. All of them at once."""
 
     def __init__(self, problems: Iterable[str]) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
-from typing import IO, Any, assert_never
+from typing import IO, TYPE_CHECKING, Any, assert_never
 
 from rearch.errors import RearchError, UsageError
 from rearch.host.logs import last_lines
-from rearch.model.plan import Plan
 from rearch.report import Event, Failed, Finished, Planned, Progress, Reporter, Said, Skipped, Started
+
+if TYPE_CHECKING:
+    from rearch.model.plan import Plan
 
 LOG_LINES = 12
 

@@ -249,7 +249,9 @@ class ImageFile(Model):
     source: RelativePath | None = Field(default=None, description="A file or folder of the patched source.")
     file: RelativePath | None = Field(default=None, description="A file or folder below the stack's files/.")
     to: AbsolutePath = Field(description="Where to; with a final slash: the folder to put it into.")
-    mode: Mode | None = Field(default=None, description="Mode; left out: 0755 of binaries, else as it is.")
+    mode: Mode | None = Field(
+        default=None, description="Mode; left out: 0755 for what can be run and for folders, else 0644."
+    )
     owner: Owner = Field(default="0:0", description="Owner.")
 
     @model_validator(mode="after")

@@ -279,14 +279,15 @@ class ContextFile:
 class ImageInputs:
     """One image for one platform. All texts are final.
 
-    `template` names the Dockerfile in messages. `stages` maps names that FROM can use to roles in `needs`; what is not
-    there is no image, but for scratch. `engine` is where the docker builder works, empty for the environment's.
+    `template` is where the text can be read: errors name its lines. `stages` maps names that FROM can use to roles in
+    `needs`; what is not there is no image, but for scratch. `engine` is where the docker builder works, empty for the
+    environment's.
     """
 
     platform: Platform
     builder: str
     dockerfile: str
-    template: str = field(metadata=outside_key("the text that it gave is in the key"))
+    template: str = field(metadata=outside_key("where the text is left for people; the text itself is in the key"))
     engine: str = field(metadata=outside_key("where it is built, not what"))
     args: Mapping[str, str]
     stages: Mapping[str, str]

@@ -36,6 +36,7 @@ class Facts:
     """`local_digests`: file or folder (relative to the project) -> tree digest. `emulators`: None where the host runs
     the platform itself, `missing` where nothing can, else the emulator's name. `cross`: platform -> its C compiler for
     toolchains of kind gcc, of which a host has one for each platform. `epoch` is SOURCE_DATE_EPOCH, if it is set.
+    `output` is the folder for results, relative to the project: what errors in a rendered Dockerfile point into.
     `disk_bases`: path of an image on disk -> digest. `engines`: platform -> Docker engine that builds for it.
     """
 
@@ -48,5 +49,6 @@ class Facts:
     go: GoSettings
     epoch: int | None = None
     render: Render = _no_templates
+    output: str = "output"
     disk_bases: Mapping[str, str] = FrozenDict()
     engines: Mapping[str, str] = FrozenDict()

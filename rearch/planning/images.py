@@ -125,7 +125,7 @@ def _image_step(on: OnPlatform, bases: Sequence[Step]) -> Step:
         platform=on.platform,
         builder=on.image.builder,
         dockerfile=rendered.text,
-        template=rendered.path,
+        template=dockerfile_path(on),
         engine=on.facts.engines.get(str(on.platform), ""),
         args=on.expand.mapping(on.image.args),
         stages=FrozenDict(stages),
@@ -136,6 +136,11 @@ def _image_step(on: OnPlatform, bases: Sequence[Step]) -> Step:
         source_date_epoch=on.epoch,
     )
     return Step(id=on.id(StepKind.IMAGE), inputs=inputs, needs=FrozenDict(needs))
+
+
+def dockerfile_path(on: OnPlatform) -> str:
+    """Where the rendered Dockerfile is left for people: the file whose lines errors name."""
+    return f"{on.facts.output}/dockerfiles/{on.platform}/{on.component.name}.Dockerfile"
 
 
 def _needs(on: OnPlatform) -> dict[str, StepId]:

@@ -22,9 +22,10 @@ from datetime import UTC, datetime
 from rearch.errors import UsageError
 from rearch.model.platform import Platform, parse_platform
 from rearch.model.publish import TAG_RULE, is_tag
-from rearch.planning.image_values import PREFIX
 
 NAMES = ("tag", "version", "date", "timestamp", "commit", "short_commit", "channel")
+# OCI image specification, "Pre-Defined Annotation Keys".
+PREFIX = "org.opencontainers.image."
 OWN = "${{ tag }}"
 _EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from rearch.errors import StepError
+from rearch.errors import UsageError
 from rearch.formats.accounts import LEAST, AccountTables, parse_tables, with_declared
 from rearch.formats.tree import link_text
 from rearch.model.image import Accounts, Directory
@@ -24,7 +24,7 @@ from rearch.steps.base_tree import LeavesTree, file_inside, inside
 _MASTERS = "usr/share/base-passwd"
 
 
-class DeclaredTwice(StepError):
+class DeclaredTwice(UsageError):
     """Something that a recipe declares is there already, as something else."""
 
     def __init__(self, field: str, path: str, wanted: str, found: str) -> None:

@@ -63,6 +63,7 @@ def _stage(inputs: ImageSmokeInputs, work: Workspace, emulator: Emulator | None)
     tree = read_tree(layout, image.manifest.layers, work.caches / "audit")
     root = work.scratch / "root"
     root.mkdir()
+    root.chmod(0o755)  # whatever the umask: the image's own USER has to get in
     extracted = extract_tree(tree, root)
     if extracted.skipped:
         names = ", ".join("/" + printable(path) for path in extracted.skipped[:5])

@@ -245,3 +245,37 @@ def test_wrong_recipes_are_told_before_anything_runs(tmp_path: Path, image: str,
     done = rearch.run("build", "--arch", "arm64", code=ExitCode.USAGE)
     assert wanted in done.err
     assert done.started == ()
+
+
+def test_an_index_that_loses_a_platform_is_told(tmp_path: Path) -> None:
+    rearch = image_demo(tmp_path)
+    rearch.run(*BOTH)
+    done = rearch.run("build", "--arch", "arm64")
+    assert "hello:v1.0.0 in output/ had linux/amd64 too, which this build was not asked for" in done.err
+    assert "linux/amd64" not in rearch.run("build", "--arch", "arm64").err
+
+
+def test_errors_of_a_dockerfile_name_the_rendered_file_and_its_line(tmp_path: Path) -> None:
+    rearch = demo(tmp_path)
+    template = rearch.project / "templates/own.Dockerfile.j2"
+    template.parent.mkdir(exist_ok=True)
+    template.write_text("{% if true %}\nFROM {{ base }}\n{% endif %}\nCOPY nothing /x\n")
+    add_image(rearch.project, "hello", "image:\n  repository: hello\n  template: own\n")
+    done = rearch.run("build", "--arch", "arm64", code=ExitCode.USAGE)
+    where = "output/dockerfiles/linux/arm64/hello.Dockerfile"
+    lines = (rearch.project / where).read_text().splitlines()
+    assert f"{where}:{lines.index('COPY nothing /x') + 1}: " in done.err
+
+
+def test_an_audit_knows_what_the_recipe_allows_however_the_image_is_named(tmp_path: Path) -> None:
+    rearch = demo(tmp_path)
+    files = rearch.project / "recipes/demo/files"
+    files.mkdir()
+    shutil.copy("/bin/true", files / "planted")
+    image = "image:\n  repository: team/hello\n  files:\n    - {{file: planted, to: /usr/bin/planted}}\n"
+    add_image(rearch.project, "hello", image + "  audit: [{{path: /usr/bin/planted, reason: it is not started}}]\n")
+    rearch.run("build", "--arch", "arm64")
+    for name in ("team/hello", "team/hello:v1.0.0", "output/images/team/hello"):
+        assert "1 allowed by the recipe" in rearch.run("audit", name).out
+    shutil.copytree(layout_of(rearch, "team/hello"), tmp_path / "elsewhere")
+    assert "/usr/bin/planted" in rearch.run("audit", tmp_path / "elsewhere", code=ExitCode.VERIFICATION).out
