@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from rearch.model.platform import Platform
@@ -11,17 +11,19 @@ from rearch.oci.audit_seen import shown_path
 
 Severity = Literal["error", "warning"]
 _SHOWN_DIGEST = 19  # `sha256:` and 12 digits
+_SHOWN_FILES = 3  # of those that one finding stands for; JSON has all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One file (or the config) and everything that is wrong with it.
 
-    `kind` is the class of it: elf, interpreter, library, script, foreign, unread, limit, config, allowed. `path` is
+    `kind` is the class of it: elf, interpreter, library, script, foreign, unread, limit, behind, config, allowed. `path` is
     absolute; a file inside of archives has their names before it, with `!` between. `names` are all paths of the
     image's tree that have this content, empty where it is `hidden` by a later layer (or a later entry of the same one).
     `layer` counts from 0, the lowest; it is None, and `digest` empty, for what is no file of a layer. `what` says what
-    was found, `why` what is wrong, a text for each difference.
+    was found, `why` what is wrong, a text for each difference. `files` are the paths of all files that one finding
+    stands for, where it stands for several: `path` is the first of them, and `names` those of all.
     """
 
     severity: Severity
@@ -34,18 +36,25 @@ class Finding:
     package: str = ""
     what: str
     why: tuple[str, ...]
+    files: tuple[str, ...] = ()
 
     def lines(self) -> Iterator[str]:
         """The first line says what, the second where it comes from."""
         why = "; ".join(self.why)
+        if self.files:
+            yield f"{why}: {_several(self.files)}"
+            yield from self._origin(())
+            return
         # A file for another machine is described by that difference.
         yield f"{self.path}: {why if not self.what or self.what in why else f'{self.what}: {why}'}"
+        yield from self._origin([n for n in self.names if self.path != n and not self.path.startswith(f"{n}!")])
+
+    def _origin(self, others: Sequence[str]) -> Iterator[str]:
         origin = [f"package {self.package}"] if self.package else []
         if self.layer is not None:
             origin.append(f"layer {self.layer + 1} ({self.digest[:_SHOWN_DIGEST]})")
         if self.hidden:
             origin.append("hidden by a later layer")
-        others = [name for name in self.names if self.path != name and not self.path.startswith(f"{name}!")]
         if others:
             origin.append(f"also {', '.join(others)}")
         if origin:
@@ -64,6 +73,7 @@ class Finding:
             "package": self.package,
             "what": self.what,
             "why": list(self.why),
+            "files": list(self.files or (self.path,)),
         }
 
 
@@ -117,8 +127,10 @@ class AuditReport:
     def lines(self) -> Iterator[str]:
         """The whole report for people."""
         yield f"{self.name}: {self.summary}" if self.name else self.summary
-        for group in grouped(self.findings):
-            yield from group_lines(group)
+        for finding in self.findings:
+            first, *rest = finding.lines()
+            yield f"{finding.severity}: {first}"
+            yield from rest
         for excuse in self.excused:
             first, *rest = excuse.finding.lines()
             yield f"allowed: {first}"
@@ -144,24 +156,29 @@ class AuditReport:
         }
 
 
-def grouped(findings: Sequence[Finding]) -> tuple[tuple[Finding, ...], ...]:
-    """Findings in their order, those together that say one thing of many files: scripts without their interpreter."""
+def joined_scripts(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """One finding for all scripts of one package (and layer) that want one missing interpreter, in place of the first.
+
+    After what is allowed was taken out: that is a matter of each file.
+    """
     groups: dict[tuple[object, ...], list[Finding]] = {}
-    for number, finding in enumerate(findings):
-        key = (finding.kind, finding.severity, finding.why) if finding.kind == "script" else (number,)
-        groups.setdefault(key, []).append(finding)
-    return tuple(map(tuple, groups.values()))
+    for number, each in enumerate(findings):
+        key = (each.kind, each.severity, each.why, each.package, each.layer) if each.kind == "script" else (number,)
+        groups.setdefault(key, []).append(each)
+    return tuple(group[0] if len(group) == 1 else _joined(group) for group in groups.values())
 
 
-def group_lines(group: tuple[Finding, ...]) -> Iterator[str]:
-    """One finding in full, or many in one line."""
-    finding = group[0]
-    if len(group) == 1:
-        first, *rest = finding.lines()
-        yield f"{finding.severity}: {first}"
-        yield from rest
-    else:
-        yield f"{finding.severity}: {finding.path} and {len(group) - 1} more: {'; '.join(finding.why)}"
+def _joined(group: Sequence[Finding]) -> Finding:
+    files = tuple(sorted(each.path for each in group))
+    names = tuple(dict.fromkeys(name for each in sorted(group, key=lambda each: each.path) for name in each.names))
+    package = f" of package {group[0].package}" if group[0].package else ""
+    why = tuple(f"{len(group)} scripts{package}, each {text}" for text in group[0].why)
+    return replace(group[0], path=files[0], names=names, files=files, why=why)
+
+
+def _several(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - _SHOWN_FILES} more" if len(paths) > _SHOWN_FILES else ""
+    return ", ".join(paths[:_SHOWN_FILES]) + more
 
 
 def _count(number: int, word: str) -> str:

@@ -1,6 +1,6 @@
 """Reads one layer from its stream, once, and notes what audits want of it. Nothing is unpacked to disk.
 
-What was seen is remembered by the blob's digest: a base is scanned once for ever.
+What was seen is remembered by the blob's digest: a base is scanned once for ever, and after that only hashed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,14 @@ from rearch.oci.audit_seen import (
     known_name,
 )
 from rearch.oci.entry import EntryKind, LayerEntry
-from rearch.oci.image_tree_index import recall, remember, remembered, write_memory
+from rearch.oci.image_tree_index import (
+    check_layer_blob,
+    memory_place,
+    recall,
+    remember,
+    remembered,
+    write_memory,
+)
 from rearch.oci.read_layer import layer_entries, open_layer
 from rearch.oci.types import Descriptor
 
@@ -32,7 +39,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 # To be raised when the values of audit_seen, or what is looked for, change.
-SCANNER = 1
+SCANNER = 2
 
 # Accounts, and what the two loaders of Linux are configured by.
 _TEXT = re.compile(r"etc/(?:passwd|group|ld\.so\.conf|ld\.so\.conf\.d/[^/]+\.conf|ld-musl-[^/]+\.path)")
@@ -41,22 +48,51 @@ _TEXT_LIMIT = 1 << 20
 _SCRIPT_LINE = 256
 
 
-def scan_layer(layout: Path, layer: Descriptor, cache: Path | None) -> LayerSeen:
-    """What the layer holds; from `cache` (a folder shared by all runs) where it was scanned before.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanned:
+    """What a layer holds, and its entries in their order (whiteouts as they are, no contents)."""
 
-    Errors: those of open_layer and layer_entries (damaged, cut off, hostile).
+    seen: LayerSeen
+    entries: tuple[LayerEntry, ...]
+
+
+class Scanner:
+    """Scans the layers of one layout during one audit; every blob is read from its beginning to its end once.
+
+    `cache` is a folder shared by all runs, None for none. What is remembered there counts once the blob was hashed.
     """
-    place = cache / "scan" / layer.hex[:2] / f"{layer.hex}.{SCANNER}.json" if cache is not None else None
-    known = remembered(place, _form().validate_python)
-    if isinstance(known, LayerSeen):
-        return known
-    seen, entries = _scan(layout, layer)
-    if place is not None:
-        write_memory(place, _form().dump_python(seen, mode="json"))
-        # The entries passed by as well: who puts the layers over one another need not read the blob again.
-        if recall(cache, layer) is None:
-            remember(cache, layer, entries)
-    return seen
+
+    def __init__(self, layout: Path, cache: Path | None) -> None:
+        self._layout = layout
+        self._cache = cache
+        self._checked: set[tuple[str, int, str]] = set()
+
+    def scan(self, layer: Descriptor) -> Scanned:
+        """Errors: those of open_layer and layer_entries (damaged, cut off, hostile), whatever is remembered."""
+        key = (layer.digest, layer.size, layer.media_type)
+        found = self._known(layer)
+        if found is None:
+            found = self._read(layer)
+        elif key not in self._checked:
+            check_layer_blob(self._layout, layer)
+        self._checked.add(key)
+        return found
+
+    def _known(self, layer: Descriptor) -> Scanned | None:
+        seen = remembered(self._place(layer), _form().validate_python)
+        entries = recall(self._cache, layer) if seen is not None else None
+        return Scanned(seen=seen, entries=entries) if seen is not None and entries is not None else None
+
+    def _read(self, layer: Descriptor) -> Scanned:
+        found = _scan(self._layout, layer)
+        place = self._place(layer)
+        if place is not None:
+            write_memory(place, _form().dump_python(found.seen, mode="json"))
+            remember(self._cache, layer, found.entries)
+        return found
+
+    def _place(self, layer: Descriptor) -> Path | None:
+        return memory_place(self._cache, "scan", layer, SCANNER)
 
 
 @lru_cache(maxsize=1)
@@ -66,12 +102,12 @@ def _form() -> TypeAdapter[LayerSeen]:
     return TypeAdapter(LayerSeen)
 
 
-def _scan(layout: Path, layer: Descriptor) -> tuple[LayerSeen, tuple[LayerEntry, ...]]:
+def _scan(layout: Path, layer: Descriptor) -> Scanned:
     scan = _Scan()
     with open_layer(layout, layer) as stream:
         for entry, content in layer_entries(stream):
             scan.add(entry, content)
-    return scan.result(), tuple(scan.entries)
+    return Scanned(seen=scan.result(), entries=tuple(scan.entries))
 
 
 @dataclass(slots=True)

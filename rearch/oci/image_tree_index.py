@@ -1,4 +1,7 @@
-"""The entries of a layer without their contents, read once for each blob and then remembered by its digest."""
+"""The entries of a layer without their contents, unpacked once for each blob and then remembered by its digest.
+
+What is remembered counts for a blob that is there and has that digest: it is hashed each time, and not unpacked.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from typing import Any, TypeVar
 from rearch.model.base import FrozenDict
 from rearch.oci.entry import EntryKind, LayerEntry
 from rearch.oci.read_layer import layer_entries, open_layer
-from rearch.oci.types import Descriptor
+from rearch.oci.types import LAYERS, Descriptor
 
 T = TypeVar("T")
 
@@ -26,10 +29,12 @@ def layer_index(layout: Path, layer: Descriptor, cache: Path | None) -> tuple[La
     """All entries of a layer in their order, whiteouts as they are, `content` None.
 
     `cache` is a folder shared by all runs. What is found there was written by `remember`, whole or not at all; anything
-    else in the file's place is as if there were none. Errors: those of open_layer and layer_entries.
+    else in the file's place is as if there were none. Errors: those of open_layer and layer_entries, whatever is
+    remembered.
     """
     known = recall(cache, layer)
     if known is not None:
+        check_layer_blob(layout, layer)
         return known
     with open_layer(layout, layer) as stream:
         entries = tuple(entry for entry, _ in layer_entries(stream))
@@ -37,8 +42,14 @@ def layer_index(layout: Path, layer: Descriptor, cache: Path | None) -> tuple[La
     return entries
 
 
+def check_layer_blob(layout: Path, layer: Descriptor) -> None:
+    """Hash the blob, and unpack nothing. Errors: UnknownLayerType, MissingBlob, WrongBlob, as before it was read."""
+    with open_layer(layout, layer):
+        pass  # leaving it compares size and digest
+
+
 def recall(cache: Path | None, layer: Descriptor) -> tuple[LayerEntry, ...] | None:
-    """The remembered entries; None where there are none."""
+    """The remembered entries, whether the blob is still whole or not; None where there are none."""
     return remembered(_place(cache, layer), lambda rows: tuple(_entry(row) for row in rows))
 
 
@@ -50,7 +61,18 @@ def remember(cache: Path | None, layer: Descriptor, entries: Iterable[LayerEntry
 
 
 def _place(cache: Path | None, layer: Descriptor) -> Path | None:
-    return cache / "index" / layer.hex[:2] / f"{layer.hex}.{_FORM}.json" if cache is not None else None
+    return memory_place(cache, "index", layer, _FORM)
+
+
+def memory_place(cache: Path | None, what: str, layer: Descriptor, form: int) -> Path | None:
+    """Where something is remembered of a layer; None without a cache, or for a type that cannot be read.
+
+    How it is packed belongs to it: what was read of a blob as gzip says nothing of one that is labelled as plain.
+    """
+    packing = LAYERS.get(layer.media_type)
+    if cache is None or packing is None:
+        return None
+    return cache / what / layer.hex[:2] / f"{layer.hex}.{packing or 'tar'}.{form}.json"
 
 
 def remembered(place: Path | None, read: Callable[[Any], T]) -> T | None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from rearch.errors import VerificationError
 from rearch.model.step import AuditInputs
 from rearch.oci.audit import AuditReport, Finding, audit_image
-from rearch.oci.audit_report import group_lines, grouped
 from rearch.oci.layout import read_image
 from rearch.steps.ports import Outcome, Workspace
 
@@ -94,5 +93,5 @@ def _note(report: AuditReport) -> str:
 
 
 def _warnings(report: AuditReport) -> Iterator[str]:
-    for group in grouped(report.warnings):
-        yield " ".join(line.strip() for line in group_lines(group)).removeprefix("warning: ")
+    for finding in report.warnings:
+        yield " ".join(line.strip() for line in finding.lines())

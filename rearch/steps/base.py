@@ -8,6 +8,7 @@ from typing import assert_never
 from rearch.errors import VerificationError
 from rearch.model.platform import Platform
 from rearch.model.step import BaseInputs, DebianOrigin, DiskOrigin, RegistryOrigin
+from rearch.oci.base_layers import check_base_layers
 from rearch.oci.layout import (
     LayoutImage,
     blob_path,
@@ -41,7 +42,8 @@ def run_base(inputs: BaseInputs, work: Workspace, images: ImagePuller, root_fs: 
 
     Facts: `name` (what it was made of), `digest` (of the manifest), `packages` ([name, version, architecture] of each
     Debian package; of other bases none is known without reading the layers).
-    Errors: those of the ports and of load_disk_image; WrongBase, FileChanged.
+    The layers of a base from elsewhere are read once, here: the step's key covers all that they depend on.
+    Errors: those of the ports, of load_disk_image and check_base_layers; WrongBase, FileChanged.
     """
     start_layout(work.files)
     match inputs.origin:
@@ -57,6 +59,8 @@ def run_base(inputs: BaseInputs, work: Workspace, images: ImagePuller, root_fs: 
         case _:
             assert_never(inputs.origin)
     _check_platform(image, inputs.platform, name)
+    if not isinstance(inputs.origin, DebianOrigin):  # that one was just made, and hashed on the way
+        check_base_layers(work.files, image, name, work.caches / "layers", work.progress)
     write_index_json(work.files, [_labelled(image, inputs.platform)])
     packages = inputs.origin.packages if isinstance(inputs.origin, DebianOrigin) else ()
     facts = {

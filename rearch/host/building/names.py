@@ -14,10 +14,9 @@ from rearch.host.building.take import StageImage
 from rearch.oci.dockerfile.instructions import Copy, Dockerfile, Stage
 from rearch.oci.dockerfile.parse import parse_dockerfile
 from rearch.oci.dockerfile.stages import Image, Outside, PlannedStage, plan_stages
+from rearch.oci.embedded.config import empty_config, environment, started_config
 from rearch.oci.order import ImageOrder
 
-# What BuildKit and buildah give to a stage that starts from scratch.
-SCRATCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _WORD = re.compile(r"\S+")
 _MOUNT_FROM = re.compile(r"(--mount=(?:[^\s]*,)?from=)([^\s,]+)")
 
@@ -46,13 +45,12 @@ def planned(order: ImageOrder, images: Sequence[StageImage]) -> Planned:
     dockerfile = parse_dockerfile(order.dockerfile, order.template)
     by_name = {image.name: image for image in images}
 
-    def environment(name: str) -> Mapping[str, str]:
+    def start(name: str) -> Mapping[str, str]:
         if name not in by_name:
-            return {"PATH": SCRATCH_PATH}
-        config = by_name[name].image.config.config
-        return dict(line.partition("=")[::2] for line in (config.env if config else None) or ())
+            return environment(empty_config(order.platform, order.epoch))
+        return environment(started_config(by_name[name].image.config, order.platform, order.epoch))
 
-    outside = Outside(args=order.args, platform=order.platform, images=frozenset(by_name), environment=environment)
+    outside = Outside(args=order.args, platform=order.platform, images=frozenset(by_name), environment=start)
     stages = plan_stages(dockerfile, outside, lambda _instruction: ())  # engines refuse for themselves
     named = {mention.image for mention in _mentions(dockerfile, stages, by_name)} | _mounted(dockerfile, by_name)
     return Planned(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rearch.errors import RearchError
+from rearch.host.building.context import check_context
 from rearch.host.building.emulation import NoEmulation, this_host, why_not
 from rearch.host.building.failure import cannot_run, failure, instructions
 from rearch.host.building.names import Planned, planned, with_names
@@ -55,6 +56,7 @@ class DockerBuilder:
         EngineUnreachable, EngineFailed, NoEmulation, BuildFailed, WrongResult; those of read_image and make_layer.
         """
         job = _Job(order=order, plan=planned(order, read_stages(order)), work=work)
+        check_context(job.plan, order)
         client = choose(find_clients(self._environment.get("PATH", ""), asking(self._environment, self._processes.run)))
         with connected(find_endpoint(self._engine, self._environment), self._processes, self._environment) as engine:
             work.say(f"docker engine {engine.facts.version} at {engine.name}, client {client}")

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from rearch.errors import UsageError, VerificationError
 from rearch.model.platform import Platform
-from rearch.oci.embedded.tree import Node, Tree, image_nodes
-from rearch.oci.image_tree import read_tree
+from rearch.oci.base_layers import told_of_base
+from rearch.oci.embedded.tree import Layers, Node, Tree, image_nodes
+from rearch.oci.image_tree import overlay
+from rearch.oci.image_tree_index import layer_index
 from rearch.oci.layout import LayoutImage, read_image
 
 
@@ -52,11 +54,15 @@ class BaseImage:
 
     @cached_property
     def _nodes(self) -> dict[str, Node]:
-        return image_nodes(read_tree(self.layout, self.image.manifest.layers, self._cache))
+        layers, indexes = self.image.manifest.layers, []
+        for number, layer in enumerate(layers, start=1):
+            with told_of_base(self.name, number, layer.digest):
+                indexes.append(layer_index(self.layout, layer, self._cache))
+        return image_nodes(Layers(name=self.name, layout=self.layout, layers=layers), overlay(indexes))
 
     def tree(self) -> Tree:
-        """A tree of one's own, which may be changed. Errors: those of read_tree."""
-        return Tree(dict(self._nodes), f"the image {self.name}")
+        """A tree of one's own, which may be changed. Errors: BadBaseLayer, BrokenTree; those of open_layer."""
+        return Tree(self._nodes, f"the image {self.name}")
 
 
 class Bases:

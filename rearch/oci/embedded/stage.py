@@ -53,7 +53,7 @@ class Work:
         match start:
             case Earlier(number):
                 before = self.done[number].tree()
-                return Tree(dict(before.nodes), before.name)
+                return Tree(before.nodes, before.name)
             case Image(name):
                 return self.bases.get(name).tree()
             case Nothing():
@@ -196,9 +196,11 @@ class _Stage:
     def _unpacked(self, each: Add, source: Tree, one: Found, target: Target, changes: Changes) -> bool:
         node = source.get(one.path)
         path = node.entry.content if node is not None else None
-        if path is None or each.unpack is False or not is_archive(path):
+        if path is None or each.unpack is False:
             return False
         name = f"{self.work.order.template}:{each.where.first}: {one.path}"
+        if not is_archive(path, name):
+            return False
         unpack(path, name, changes.tree.place(target.path) or "", changes, self.work.contents)
         return True
 

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from rearch.oci.dockerfile.errors import Trouble
 from rearch.oci.entry import EntryKind, LayerEntry
-from rearch.oci.image_tree import MAX_LINKS, ImageTree
+from rearch.oci.image_tree import MAX_LINKS, TreeEntry
+from rearch.oci.types import Descriptor
 
 ROOT = LayerEntry(path="", kind=EntryKind.DIRECTORY, mode=0o755)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Layers:
+    """The layers of an image, the lowest first, and the layout they are in. `name` is the image's, for messages."""
+
+    name: str
+    layout: Path
+    layers: tuple[Descriptor, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +31,7 @@ class Node:
     """
 
     entry: LayerEntry
-    image: ImageTree | None = None
+    image: Layers | None = None
     at: tuple[int, int] = (0, 0)
     same: Hashable | None = None
 
@@ -38,21 +49,26 @@ class Tree:
     `rooted`: absolute links start at the tree's root. In a tree that is not (the context), they lead out of it.
     """
 
-    def __init__(self, nodes: dict[str, Node], name: str, *, rooted: bool = True) -> None:
-        self.nodes = nodes
+    def __init__(self, nodes: Mapping[str, Node], name: str, *, rooted: bool = True) -> None:
+        self._nodes = dict(nodes)
         self.name = name
         self._rooted = rooted
+        self._inside: dict[str, set[str]] | None = None
+
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        """All of it. Changed by `put` and `remove` alone, which know what is in which folder."""
+        return self._nodes
 
     def get(self, path: str) -> Node | None:
         """What is there, links not followed."""
-        return self.nodes.get(path) if path else _ROOT
+        return self._nodes.get(path) if path else _ROOT
 
     def below(self, folder: str) -> Iterator[tuple[str, Node]]:
         """All that is in a folder: path relative to it, and node; parents first, in the order of the names' bytes."""
-        prefix = f"{folder}/" if folder else ""
-        found = [path for path in self.nodes if path.startswith(prefix)]
-        for path in sorted(found, key=order):
-            yield path[len(prefix) :], self.nodes[path]
+        start = len(folder) + 1 if folder else 0
+        for path in sorted(self._below(folder), key=order):
+            yield path[start:], self._nodes[path]
 
     def find(self, path: str) -> str | None:
         """Where a path leads, links followed; None where nothing is. Errors: Trouble, see `place`."""
@@ -73,7 +89,7 @@ class Tree:
             if part == "..":
                 self._climb(real, path)
                 continue
-            node = self.nodes.get("/".join((*real, part)))
+            node = self._nodes.get("/".join((*real, part)))
             if node is not None and node.entry.kind is EntryKind.SYMLINK:
                 links += 1
                 self._check(path, node, links)
@@ -102,11 +118,43 @@ class Tree:
                 "put the file itself there",
             )
 
-    def remove(self, path: str) -> None:
-        """Take away what is there, with all below it."""
-        for below in [each for each in self.nodes if each.startswith(f"{path}/")]:
-            del self.nodes[below]
-        self.nodes.pop(path, None)
+    def put(self, path: str, node: Node) -> None:
+        """Set what is there; the folder above is in the tree already."""
+        if self._inside is not None and path not in self._nodes:
+            self._inside.setdefault(posixpath.dirname(path), set()).add(path)
+        self._nodes[path] = node
+
+    def remove(self, path: str) -> tuple[str, ...]:
+        """Take away what is there, with all below it. Costs what is removed. The paths that are gone."""
+        node = self._nodes.get(path)
+        if node is None:
+            return ()
+        gone = (path, *self._below(path)) if node.folder else (path,)
+        for each in gone:
+            del self._nodes[each]
+            if self._inside is not None:
+                self._inside.pop(each, None)
+        if self._inside is not None:
+            self._inside[posixpath.dirname(path)].discard(path)
+        return gone
+
+    def _below(self, folder: str) -> list[str]:
+        """The paths below a folder."""
+        inside, found = self._children(), list[str]()
+        todo = [folder]
+        while todo:
+            paths = inside.get(todo.pop(), ())
+            found += paths
+            todo += [path for path in paths if path in inside]
+        return found
+
+    def _children(self) -> dict[str, set[str]]:
+        """Folder -> paths in it; made when it is first asked for: most trees only grow."""
+        if self._inside is None:
+            self._inside = {}
+            for path in self._nodes:
+                self._inside.setdefault(posixpath.dirname(path), set()).add(path)
+        return self._inside
 
 
 def order(path: str) -> bytes:
@@ -125,8 +173,8 @@ def join(folder: str, name: str) -> str:
     return posixpath.join(folder, name) if folder else name
 
 
-def image_nodes(image: ImageTree) -> dict[str, Node]:
-    """The nodes of an image's tree."""
+def image_nodes(image: Layers, entries: Mapping[str, TreeEntry]) -> dict[str, Node]:
+    """The nodes of an image's tree, whose `entries` these are."""
     return {
         path: Node(
             entry=found.entry,
@@ -134,5 +182,5 @@ def image_nodes(image: ImageTree) -> dict[str, Node]:
             at=(found.layer, found.number),
             same=(image.layers[found.layer].digest, found.number) if found.entry.kind is EntryKind.FILE else None,
         )
-        for path, found in image.entries.items()
+        for path, found in entries.items()
     }

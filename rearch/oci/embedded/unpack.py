@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from rearch.errors import HostileInputError
 from rearch.formats import archive_stream as streams
+from rearch.formats.archive_errors import ArchiveError, TruncatedArchive
 from rearch.formats.archive_stream import Inflated, Meter, Packed, Plain
 from rearch.model.stack import Limits
 from rearch.oci.dockerfile.errors import Trouble
@@ -33,12 +33,18 @@ _COMPRESSED = (
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
-def is_archive(path: Path) -> bool:
-    """Whether a file is a tar, plain or compressed with gzip, bzip2, xz or zstd. Errors: OSError."""
+def is_archive(path: Path, name: str) -> bool:
+    """Whether a file is a tar, plain or compressed with gzip, bzip2, xz or zstd. `name`: see `unpack`.
+
+    A compressed stream that is cut off before the first header ends was meant as something else than what is there,
+    and nobody can say any more whether it was a tar. Errors: TruncatedArchive for that; OSError.
+    """
     try:
-        with _plain(path, path.name) as stream:
+        with _plain(path, name) as stream:
             return _is_header(stream.read(_RECORD))
-    except HostileInputError:  # damaged from the start: no archive
+    except TruncatedArchive:
+        raise
+    except ArchiveError:  # damaged from the start: no archive
         return False
 
 
