@@ -10,7 +10,7 @@ from pathlib import Path
 from rearch.app.request import Request
 from rearch.app.wiring import Adapters
 from rearch.errors import UsageError
-from rearch.model.stack import Settings
+from rearch.model.settings import Settings
 from rearch.report import silent
 
 DAY = 86400.0

@@ -13,7 +13,7 @@ from rearch.app.request import Request
 from rearch.app.targets import NoSuchTarget, Target, archive_layout, image_names, is_reference, local_target
 
 if TYPE_CHECKING:
-    from rearch.model.stack import Settings
+    from rearch.model.settings import Settings
     from rearch.oci.types import Descriptor
     from rearch.registry.describe import DocumentSource
 

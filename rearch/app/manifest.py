@@ -15,7 +15,7 @@ from rearch.model.publish import ManifestSpec
 from rearch.report import Reporter, Said
 
 if TYPE_CHECKING:
-    from rearch.model.stack import Settings
+    from rearch.model.settings import Settings
     from rearch.oci.join_entries import Taken
     from rearch.oci.types import Types
     from rearch.registry.client import RegistryClient

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rearch.engine.stamp import environment_cache
 
 if TYPE_CHECKING:
-    from rearch.model.stack import Settings
+    from rearch.model.settings import Settings
 
 
 def cache_folder(settings: Settings, environment: Mapping[str, str]) -> Path:

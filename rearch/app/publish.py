@@ -13,7 +13,7 @@ from pathlib import Path
 from rearch.app.registries import registry_client
 from rearch.app.request import Request
 from rearch.host.process import Processes
-from rearch.model.stack import PublishSettings, Settings
+from rearch.model.settings import PublishSettings, Settings
 from rearch.planning.publish_targets import LayoutTarget, Target, parse_target
 from rearch.planning.publish_values import PublishOptions
 from rearch.publishing.built import Built, read_built

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rearch.host.process import Processes
-from rearch.model.stack import Settings
+from rearch.model.settings import Settings
 from rearch.registry.client import RegistryClient
 from rearch.registry.credentials import DockerConfig
 from rearch.registry.patience import Patience

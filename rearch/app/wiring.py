@@ -14,7 +14,8 @@ from rearch.host.emulators import Emulators
 from rearch.host.process import Processes
 from rearch.model.command import Command, Completed
 from rearch.model.platform import Platform, host_platform
-from rearch.model.stack import Component, GoSettings, Settings
+from rearch.model.settings import GoSettings, Settings
+from rearch.model.stack import Component
 from rearch.model.step import Fix, Inputs, ToolchainInputs
 from rearch.model.toolchain import Toolchain
 from rearch.report import Reporter, Said

@@ -16,7 +16,8 @@ from rearch.config.stacks import FOLDER, ReadStack, read_stack, stack_names
 from rearch.config.toolchains import read_toolchains
 from rearch.model.base import NOTHING, FrozenDict
 from rearch.model.platform import Platform
-from rearch.model.stack import Component, PatchFile, Project, PublishSettings, Stack
+from rearch.model.settings import PublishSettings
+from rearch.model.stack import Component, PatchFile, Project, Stack
 
 
 def load_project(

@@ -26,7 +26,8 @@ from rearch.config.shapes import (
 )
 from rearch.model.publish import ManifestSpec
 from rearch.model.recipe import Recipe
-from rearch.model.stack import Settings, StackFile
+from rearch.model.settings import Settings
+from rearch.model.stack import StackFile
 from rearch.model.toolchain import Toolchain
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"

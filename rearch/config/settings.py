@@ -14,7 +14,7 @@ from rearch.config.problems import ConfigProblems, key_path, shown, suggestion
 from rearch.config.shapes import ListShape, MapShape, ModelShape, ScalarShape, Shape, fields
 from rearch.config.translate import Target, Wrong, validate
 from rearch.config.yaml_tree import Data
-from rearch.model.stack import Settings
+from rearch.model.settings import Settings
 
 FILE = "rearch.yaml"
 PREFIX = "REARCH_"

@@ -19,7 +19,7 @@ from rearch.formats.tree import remove_tree, tree_digest
 from rearch.model.command import Command, Completed
 from rearch.model.digest import Digest
 from rearch.model.plan import PlannedStep
-from rearch.model.stack import Limits
+from rearch.model.settings import Limits
 from rearch.model.step import Artifact, Inputs, Result, StepId, StepKind
 from rearch.report import Progress, Reporter
 from rearch.steps.ports import Need, Outcome, Workspace

@@ -34,6 +34,8 @@ _KEYS = frozenset((b"path", b"linkpath", b"size", b"mtime"))
 _SPECIAL = {b"3": "character device", b"4": "block device", b"6": "fifo"}
 _UNSUPPORTED = {b"S": "a sparse file", b"M": "a continuation from another volume", b"D": "an incremental dump"}
 
+_Behind = Callable[[io.BufferedIOBase], "bytes | None"]
+
 
 @dataclass(slots=True)
 class _Pending:
@@ -69,13 +71,21 @@ class TarContent:
             pass
 
 
-def read_tar(stream: io.BufferedIOBase, meter: Meter, *, skip_special: bool = False) -> Iterator[Entry]:
+def read_tar(
+    stream: io.BufferedIOBase,
+    meter: Meter,
+    *,
+    skip_special: bool = False,
+    behind: _Behind | None = None,
+) -> Iterator[Entry]:
     """The entries of a plain tar stream, read to its very end, so that the compression's checksums are checked too.
 
-    `skip_special` passes over devices and fifos, for a reader that only looks. Errors: ArchiveError and its kind.
+    `skip_special` passes over devices and fifos, for a reader that only looks. `behind`, where it is given, is asked at
+    each end mark for the checked header of an archive behind it, None at the end of the stream; else what stands there
+    is passed over, as tar does. Errors: ArchiveError and its kind.
     """
     pending = _Pending()
-    while (header := _header(stream, meter.archive)) is not None:
+    while (header := _next(stream, meter.archive, pending, behind)) is not None:
         kind = header[156:157]
         size = number(header[124:136], meter.archive, "size")
         if kind in (b"x", b"X", b"g", b"L", b"K"):
@@ -89,10 +99,18 @@ def read_tar(stream: io.BufferedIOBase, meter: Meter, *, skip_special: bool = Fa
         else:
             yield from _entry(stream, header, size, pending, meter)
             pending.local = {}
-    if pending.local:
-        raise TruncatedArchive(meter.archive, None, "an entry")
     while stream.read(BLOCK):
         pass
+
+
+def _next(stream: io.BufferedIOBase, archive: str, pending: _Pending, behind: _Behind | None) -> bytes | None:
+    """The next header, of this archive or one behind it; None at the end of all."""
+    header = _header(stream, archive)
+    if header is not None:
+        return header
+    if pending.local:
+        raise TruncatedArchive(archive, None, "an entry")
+    return behind(stream) if behind is not None else None
 
 
 def _header(stream: io.BufferedIOBase, archive: str) -> bytes | None:

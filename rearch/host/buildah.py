@@ -2,7 +2,8 @@
 
 buildah works in a storage of its own below the order's scratch folder, so that no two builds meet and nothing stays
 behind. It runs as root, or as a user with subordinate ids (/etc/subuid): it maps them to give files their owners.
-All instructions become one layer; buildah dates it by --timestamp, and then it is taken over like any engine's.
+All instructions become one layer; buildah dates it by --timestamp, and then it is taken over like any engine's. How the
+container is started is taken from the Dockerfile itself: buildah 1.28 departs from its reference there.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ import os
 import pwd
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rearch.errors import RearchError, StepError
+from rearch.host.building.context import check_context
 from rearch.host.building.emulation import NoEmulation, this_host, why_not
+from rearch.host.building.evaluated import evaluated
 from rearch.host.building.failure import cannot_run, failure, instructions
 from rearch.host.building.names import Planned, planned, with_names
 from rearch.host.building.saved import opened
-from rearch.host.building.take import read_stages, take_image
+from rearch.host.building.take import EngineImage, read_stages, take_image
 from rearch.model.command import Command, Completed
 from rearch.oci.dockerfile.errors import place
 from rearch.oci.order import BuiltImage, ImageOrder
@@ -77,11 +80,12 @@ class BuildahBuilder:
         BuildFailed, BuildahFailed, WrongResult; those of read_image and make_layer.
         """
         plan = planned(order, read_stages(order))
+        check_context(plan, order)
         _check_host(order, plan)
         with self._storage(order, work) as storage:
             self._run(storage, order, plan, work)
             with opened(storage.folder / ARCHIVE, order.template) as image:
-                return take_image(image, plan.used, order)
+                return take_image(_said_by(plan, order, image), plan.used, order)
 
     @contextmanager
     def _storage(self, order: ImageOrder, work: Workspace) -> Iterator[Storage]:
@@ -117,6 +121,14 @@ class BuildahBuilder:
         pushed = work.run(storage.command(self._environment, *push))
         if pushed.exit != 0:
             raise BuildahFailed("write its result", pushed)
+
+
+def _said_by(plan: Planned, order: ImageOrder, built: EngineImage) -> EngineImage:
+    """The result, started as the Dockerfile says. buildah 1.28 wraps commands into /bin/sh -c whatever SHELL says,
+    writes a range of ports as one port, moves variables that the base has behind its others, leaves out the
+    WorkingDir `/` of scratch, and drops the `=` of ENV and LABEL in ONBUILD triggers.
+    """
+    return replace(built, config=built.config.model_copy(update={"config": evaluated(plan, order)}))
 
 
 def build_words(order: ImageOrder) -> tuple[str, ...]:

@@ -131,12 +131,12 @@ def _report(order: _Order, judge: Judge, kept: Sequence[Finding], excused: Seque
         elves=sum(not seen.packed for seen in shown),
         hidden=len(elves) - len(shown),
         nested=sum(seen.packed for seen in shown),
-        findings=tuple(sorted(joined_scripts(kept), key=_order)),
-        excused=tuple(sorted(excused, key=lambda each: _order(each.finding))),
+        findings=tuple(sorted(joined_scripts(kept), key=_rank)),
+        excused=tuple(sorted(excused, key=lambda each: _rank(each.finding))),
     )
 
 
-def _order(finding: Finding) -> tuple[bool, str, str, int]:
+def _rank(finding: Finding) -> tuple[bool, str, str, int]:
     return finding.severity != "error", finding.path, finding.kind, finding.layer or 0
 
 
@@ -160,19 +160,17 @@ def audit_layout(
     audit = _Audit(layout=layout, place=name or str(layout), scanner=Scanner(layout, cache))
     if not wanted:
         raise NothingToAudit(audit.place, sorted({str(image.descriptor.platform) for image in images}))
-    return tuple(audit.image(_ordered(audit.place, image, ref, allowed)) for image in wanted)
+    return tuple(audit.image(_order_of(audit.place, image, ref, allowed)) for image in wanted)
 
 
 def _platform(image: LayoutImage) -> Platform | None:
     return image.descriptor.platform.known if image.descriptor.platform else None
 
 
-def _ordered(place: str, image: LayoutImage, ref: str, allowed: Mapping[str, str]) -> _Order:
+def _order_of(place: str, image: LayoutImage, ref: str, allowed: Mapping[str, str]) -> _Order:
     platform = _platform(image)
     digest = image.descriptor.digest
     if platform is None:
         raise UnknownImagePlatform(place, digest, str(image.descriptor.platform))
     name = ref or next(iter(ref_names(image.descriptor)), "") or place
-    return _Order(
-        manifest=image.manifest, platform=platform, allowed=allowed, described=None, name=name, digest=digest
-    )
+    return _Order(manifest=image.manifest, platform=platform, allowed=allowed, described=None, name=name, digest=digest)

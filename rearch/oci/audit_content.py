@@ -10,19 +10,19 @@ import io
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, Literal, NoReturn, cast
 
 from rearch.formats import archive_stream as streams
 from rearch.formats.archive import looks_like_tar
-from rearch.formats.archive_errors import ArchiveError, LimitExceeded
+from rearch.formats.archive_errors import ArchiveError, CorruptArchive, LimitExceeded
 from rearch.formats.archive_stream import Decoder, Inflated, Meter, Packed, Plain
-from rearch.formats.archive_tar import RECORD, read_tar
+from rearch.formats.archive_tar import RECORD, checked_header, read_tar
 from rearch.formats.elf import BrokenElf, read_elf_stream
 from rearch.formats.elf_dynamic import Dynamic
 from rearch.formats.elf_facts import ElfFacts
 from rearch.formats.elf_image import ELF_MAGIC, ElfImage
 from rearch.formats.hashing import BLOCK, Readable
-from rearch.model.stack import Limits
+from rearch.model.settings import Limits
 from rearch.oci import audit_ar
 from rearch.oci.audit_foreign import foreign_program, unread_archive
 from rearch.oci.audit_seen import ElfSeen, OtherSeen, Place, known_name
@@ -47,6 +47,13 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 
 Seen = ElfSeen | OtherSeen
+
+
+class SomethingBehind(CorruptArchive):
+    """Behind the end mark of a tar stands what is no other tar."""
+
+    def __init__(self, archive: str) -> None:
+        super().__init__(archive, None, "something stands behind the end of the tar")
 
 
 class _Outer:
@@ -98,8 +105,8 @@ class _Look:
         inside = (*self.place.inside, known_name(name).removeprefix("./"))
         return replace(self, place=replace(self.place, inside=inside), size=size, depth=self.depth + 1)
 
-    def unread(self, what: str, *, limit: bool = False) -> OtherSeen:
-        return OtherSeen(number=self.number, place=self.place, kind="limit" if limit else "unread", what=what)
+    def unread(self, what: str, kind: Literal["unread", "limit", "behind"] = "unread") -> OtherSeen:
+        return OtherSeen(number=self.number, place=self.place, kind=kind, what=what)
 
 
 def holds_nothing(start: bytes) -> bool:
@@ -154,7 +161,7 @@ def _opener(start: bytes) -> _Opener | None:
 
 def _into(opener: _Opener, source: Readable, look: _Look) -> Iterator[Seen]:
     if look.depth >= DEPTH:
-        yield look.unread(f"an archive in {look.depth} others: deeper is not looked", limit=True)
+        yield look.unread(f"an archive in {look.depth} others: deeper is not looked", "limit")
         return
     try:
         yield from opener(source, look)
@@ -162,7 +169,16 @@ def _into(opener: _Opener, source: Readable, look: _Look) -> Iterator[Seen]:
         if look.outer.failed:
             raise
         why = f"an archive that cannot be read to its end: {error.why}"
-        yield look.unread(why, limit=isinstance(error, LimitExceeded))
+        yield look.unread(why, _kind_of(error))
+
+
+def _kind_of(error: ArchiveError) -> Literal["unread", "limit", "behind"]:
+    match error:
+        case LimitExceeded():
+            return "limit"
+        case SomethingBehind():
+            return "behind"
+    return "unread"
 
 
 def _inflated(source: Readable, make: Callable[[], Decoder], look: _Look) -> Iterator[Seen]:
@@ -185,9 +201,25 @@ def _tar(source: Readable, look: _Look) -> Iterator[Seen]:
     # Not the look's meter: a tar gives no more than it takes, and that would hide what a decompressor makes of little.
     meter = Meter(look.meter.archive, NESTED)
     stream = io.BufferedReader(Plain(Packed(source, meter), meter), streams.OUT)
-    for entry in read_tar(stream, meter, skip_special=True):
+    for entry in read_tar(stream, meter, skip_special=True, behind=lambda rest: _next_tar(rest, meter.archive)):
         if entry.size:
             yield from _member(entry.name, entry.size, entry.content, look)
+
+
+def _next_tar(stream: io.BufferedIOBase, archive: str) -> bytes | None:
+    """The first header of a tar behind the end of another: `tar --ignore-zeros` unpacks both, `tar` the first alone."""
+    while record := stream.read(RECORD):
+        if record.count(0) == len(record):
+            continue
+        try:
+            return checked_header(record, archive) if len(record) == RECORD else _behind(archive)
+        except CorruptArchive:
+            _behind(archive)
+    return None
+
+
+def _behind(archive: str) -> NoReturn:
+    raise SomethingBehind(archive) from None
 
 
 def _zip(source: Readable, look: _Look) -> Iterator[Seen]:

@@ -90,14 +90,15 @@ class Judge:
 
     def _other(self, layer: int, seen: OtherSeen) -> Iterator[Finding]:
         found = self._found(seen.kind, layer, seen, "", (seen.what,))
-        yield found if seen.kind == "limit" else replace(found, severity="warning")
+        yield found if seen.kind in ("limit", "behind") else replace(found, severity="warning")
 
     def _script(self, layer: int, seen: ScriptSeen) -> Iterator[Finding]:
         names = self.names.get((layer, seen.number), ())
         if not names or self._is_there(seen.interpreter):
             return
-        why = f"a script for {printable(seen.interpreter)}, which is not in the image"
-        found = self._found("script", layer, seen, "", (why,))
+        wanted = printable(seen.interpreter)
+        why = f"a script for {wanted}, which is not in the image"
+        found = self._found("script", layer, seen, wanted, (why,))
         yield replace(found, severity="warning")
 
     def _is_there(self, path: str) -> bool:

@@ -18,12 +18,13 @@ _SHOWN_FILES = 3  # of those that one finding stands for; JSON has all
 class Finding:
     """One file (or the config) and everything that is wrong with it.
 
-    `kind` is the class of it: elf, interpreter, library, script, foreign, unread, limit, behind, config, allowed. `path` is
-    absolute; a file inside of archives has their names before it, with `!` between. `names` are all paths of the
-    image's tree that have this content, empty where it is `hidden` by a later layer (or a later entry of the same one).
+    `kind` is the class of it: elf, interpreter, library, script, foreign, unread, limit, behind, config, allowed.
+    `path` is absolute; a file inside of archives has their names before it, with `!` between. `names` are all paths of
+    the image's tree that have this content, empty where it is `hidden` by a later layer (or a later entry of the same).
     `layer` counts from 0, the lowest; it is None, and `digest` empty, for what is no file of a layer. `what` says what
-    was found, `why` what is wrong, a text for each difference. `files` are the paths of all files that one finding
-    stands for, where it stands for several: `path` is the first of them, and `names` those of all.
+    was found (of a script: the interpreter that it wants), `why` what is wrong, a text for each difference. `files` are
+    the paths of all files that one finding stands for, where it stands for several: `path` is the first of them, and
+    `names` are those of all.
     """
 
     severity: Severity
@@ -163,7 +164,7 @@ def joined_scripts(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """
     groups: dict[tuple[object, ...], list[Finding]] = {}
     for number, each in enumerate(findings):
-        key = (each.kind, each.severity, each.why, each.package, each.layer) if each.kind == "script" else (number,)
+        key = (each.kind, each.severity, each.what, each.package, each.layer) if each.kind == "script" else (number,)
         groups.setdefault(key, []).append(each)
     return tuple(group[0] if len(group) == 1 else _joined(group) for group in groups.values())
 
@@ -172,8 +173,8 @@ def _joined(group: Sequence[Finding]) -> Finding:
     files = tuple(sorted(each.path for each in group))
     names = tuple(dict.fromkeys(name for each in sorted(group, key=lambda each: each.path) for name in each.names))
     package = f" of package {group[0].package}" if group[0].package else ""
-    why = tuple(f"{len(group)} scripts{package}, each {text}" for text in group[0].why)
-    return replace(group[0], path=files[0], names=names, files=files, why=why)
+    why = f"{len(group)} scripts{package} want {group[0].what}, which is not in the image"
+    return replace(group[0], path=files[0], names=names, files=files, why=(why,))
 
 
 def _several(paths: Sequence[str]) -> str:

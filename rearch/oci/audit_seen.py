@@ -78,12 +78,13 @@ class OtherSeen:
     """Something that is no ELF file and that people want to know of: `what` is the words, `kind` the class of it.
 
     `foreign`: a program for another system. `unread`: an archive that could not be looked into (to its end).
-    `limit`: one that would have been, had it not wanted more than an audit gives; so it can hide anything.
+    `limit`: one that would have been, had it not wanted more than an audit gives; so it can hide anything. `behind`: a
+    tar with something behind its end that some programs would read on in, and others not.
     """
 
     number: int
     place: Place
-    kind: Literal["foreign", "unread", "limit"]
+    kind: Literal["foreign", "unread", "limit", "behind"]
     what: str
 
 

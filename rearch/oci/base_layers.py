@@ -52,7 +52,7 @@ def _listed(what: str, digests: Sequence[str]) -> Iterator[str]:
         yield f"... and {len(digests) - _LISTED} more"
 
 
-class WrongDiffId(VerificationError):
+class WrongBaseDiffId(VerificationError):
     """A layer of a base that unpacks to something else than the base's config says."""
 
     def __init__(self, base: str, number: int, layer: str, says: str, found: str) -> None:
@@ -94,7 +94,7 @@ def check_base_layers(layout: Path, image: LayoutImage, base: str, cache: Path, 
     """Read every layer of an image once, to its end: blob, names and diff ID. `base` is its name for messages.
 
     What is in a layer is remembered in `cache` (see layer_index), so that a builder need not read it again.
-    Errors: WrongLayerCount, before anything is read; WrongDiffId, BadBaseLayer; those of open_layer for the blob.
+    Errors: WrongLayerCount, before anything is read; WrongBaseDiffId, BadBaseLayer; those of open_layer for the blob.
     """
     layers, diff_ids = image.manifest.layers, image.config.rootfs.diff_ids
     if len(layers) != len(diff_ids):
@@ -103,7 +103,7 @@ def check_base_layers(layout: Path, image: LayoutImage, base: str, cache: Path, 
         with told_of_base(base, number, layer.digest):
             found = _diff_id(layout, layer, cache, progress)
         if found != says:
-            raise WrongDiffId(base, number, layer.digest, says, found)
+            raise WrongBaseDiffId(base, number, layer.digest, says, found)
 
 
 def _diff_id(layout: Path, layer: Descriptor, cache: Path, progress: Progress) -> str:

@@ -14,7 +14,7 @@ from typing import Literal
 from rearch.formats.archive_errors import CannotWrite
 from rearch.formats.hashing import blocks, sha256_file
 from rearch.model.platform import Platform
-from rearch.model.stack import Limits
+from rearch.model.settings import Limits
 from rearch.oci.disk_image_docker import load_docker_archive
 from rearch.oci.disk_image_tar import NoArchive, TarFiles, open_tar
 from rearch.oci.layout import start_layout, write_index_json

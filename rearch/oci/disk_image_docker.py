@@ -18,7 +18,7 @@ from rearch.formats.hashing import Readable, blocks, sha256_stream
 from rearch.model.digest import Digest
 from rearch.model.platform import Platform
 from rearch.model.reference import BadReference, parse_reference
-from rearch.model.stack import Limits
+from rearch.model.settings import Limits
 from rearch.oci.disk_image_tar import TarFiles
 from rearch.oci.layer_stream import compress_stream
 from rearch.oci.layout import put_bytes

@@ -85,8 +85,14 @@ class NoSuchImage(UsageError):
         super().__init__(
             f"{layout} has {wanted}",
             (f"it has {', '.join(names)}" if names else "it names none",) if ref else (),
-            hint="`skopeo list-tags oci:FOLDER` shows the names in a layout",
+            hint=_names_hint(ref, names),
         )
+
+
+def _names_hint(ref: str, names: Sequence[str]) -> str:
+    if not ref:
+        return "take it from its source again: it lists no image"
+    return "name one of those that it has" if names else "leave the name out, and choose by the platform"
 
 
 class NoSuchPlatform(UsageError):

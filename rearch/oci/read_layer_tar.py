@@ -29,7 +29,7 @@ from rearch.formats.archive_tar import (
 )
 from rearch.formats.hashing import BLOCK
 from rearch.model.base import NOTHING, FrozenDict
-from rearch.model.stack import Limits
+from rearch.model.settings import Limits
 from rearch.oci.entry import EntryKind, LayerEntry
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def layer_entries(
         kind, size = header[156:157], number(header[124:136], meter.archive, "size")
         if kind in (b"x", b"X", b"g", b"L", b"K"):
             meter.entry(None)
-            _extend(pending, kind, read_extension(buffered, size, meter.archive))
+            _extend(pending, kind, read_extension(buffered, size, meter.archive), buffered)
         elif kind == b"V":
             meter.entry(None)
         else:
@@ -237,7 +237,7 @@ def _wanted(key: bytes) -> bool:
     return key in _KEYS or key.startswith(_XATTR)
 
 
-def _extend(pending: _Pending, kind: bytes, data: bytes) -> None:
+def _extend(pending: _Pending, kind: bytes, data: bytes, stream: io.BufferedIOBase) -> None:
     match kind:
         case b"L":
             pending.local[b"path"] = data.partition(b"\0")[0]
@@ -249,7 +249,22 @@ def _extend(pending: _Pending, kind: bytes, data: bytes) -> None:
                 raise Unsupported(pending.archive, None, f"a global header for {names[0].decode(errors='replace')}")
             pending.everywhere |= found
         case _:
-            pending.local |= pax_records(data, pending.archive, _wanted)
+            try:
+                pending.local |= pax_records(data, pending.archive, _wanted)
+            except Unsupported as error:
+                name = os.fsdecode(_sparse_name(data, pending.archive) or ustar_name(stream.read(RECORD)))
+                raise Unsupported(pending.archive, name, error.feature) from None
+
+
+def _sparse_name(data: bytes, archive: str) -> bytes | None:
+    """What the header of a sparse file calls it, None where the next header does (GNU tar's manual, "Sparse Formats").
+
+    Read with the keys of sparse files made harmless, in place, since every record has its length before it.
+    """
+    harmless = data.replace(b" GNU.sparse.", b" GNU-sparse.")
+    names = (b"GNU-sparse.name", b"path")
+    found = pax_records(harmless, archive, names.__contains__)
+    return next((found[key] for key in names if key in found), None)
 
 
 class _Content(io.RawIOBase):

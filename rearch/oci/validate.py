@@ -6,17 +6,13 @@ and Docker's "Image Manifest Version 2, Schema 2". Blobs are streamed; one that 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel
-
-from rearch.errors import RearchError
-from rearch.oci.layout_blobs import blob_path, read_blob
-from rearch.oci.layout_read import MAX_DEPTH, is_attestation, read_top
+from rearch.oci.layout_blobs import blob_path
+from rearch.oci.layout_read import MAX_DEPTH, is_attestation
 from rearch.oci.types import (
     INDEXES,
     LAYERS,
@@ -26,15 +22,13 @@ from rearch.oci.types import (
     ImageConfig,
     Index,
     Manifest,
-    read_document,
 )
 from rearch.oci.validate_blobs import LayerFound, Progress, check_blob, check_layer
 from rearch.oci.validate_documents import config_findings, index_findings, is_image, kind_findings, manifest_findings
-from rearch.oci.validate_faults import Fault, Finding, finding
+from rearch.oci.validate_faults import Fault, Finding
+from rearch.oci.validate_read import descriptors_in, marker_findings, read_blob_document, read_index_json
 
 __all__ = ["Fault", "validate"]
-
-M = TypeVar("M", bound=BaseModel)
 
 _BLOB = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -56,34 +50,43 @@ def validate(layout: Path, *, progress: Progress = _silent) -> tuple[Fault, ...]
 
 
 class _Walk:
-    """One walk through a layout. `named` are the blobs that some document names."""
+    """One walk through a layout.
+
+    `named` are the blobs that some document names, `entered` the indexes (and what is no valid document) that were
+    looked into: those that lie about digests can name each other in circles. `unread`: some document was not read to
+    its end, and can name anything.
+    """
 
     def __init__(self, layout: Path, progress: Progress) -> None:
         self.faults: list[Fault] = []
         self._layout = layout
         self._progress = progress
         self._named: set[str] = set()
+        self._entered: set[str] = set()
+        self._unread = False
         self._layers: dict[tuple[str, int, str], LayerFound] = {}
         self._plain: set[tuple[str, int]] = set()
 
     def top(self) -> None:
-        """index.json, and everything below it."""
-        try:
-            index, raw = read_top(self._layout), json.loads((self._layout / "index.json").read_bytes())
-        except RearchError as error:
-            self._add("index.json", [finding(error)])
+        """oci-layout, index.json, and everything below it."""
+        self._add("oci-layout", marker_findings(self._layout))
+        read = read_index_json(self._layout)
+        self._add("index.json", read.findings)
+        if read.document is None:
+            self._guess(read.raw, "index.json", 0)
             return
-        self._add("index.json", kind_findings(raw, OCI_INDEX))
-        self._index(index, OCI_INDEX, "index.json", 0)
+        self._add("index.json", kind_findings(read.raw, OCI_INDEX))
+        self._index(read.document, OCI_INDEX, "index.json", 0)
 
     def strangers(self) -> None:
         """What lies in blobs/ and is named by nobody."""
+        who = "no document that can be read" if self._unread else "no document"
         for path in sorted((self._layout / "blobs").glob("*/*")):
             place = str(path.relative_to(self._layout))
             if path.parent.name != "sha256" or not _BLOB.match(path.name) or not path.is_file():
                 self._add(place, [Finding(text="it is no blob", warning=True)])
             elif path.name not in self._named:
-                self._add(place, [Finding(text="no document names this blob", warning=True)])
+                self._add(place, [Finding(text=f"{who} names this blob", warning=True)])
                 found = Descriptor(media_type="", digest=f"sha256:{path.name}", size=path.stat().st_size)
                 self._add(place, check_blob(self._layout, found, self._progress))
 
@@ -93,27 +96,45 @@ class _Walk:
     def _index(self, index: Index, media_type: str, place: str, depth: int) -> None:
         self._add(place, index_findings(index, media_type, top=depth == 0))
         for entry in index.manifests:
-            label = f" ({entry.platform})" if entry.platform is not None and not is_attestation(entry) else ""
-            if entry.media_type in INDEXES:
-                self._nested(entry, f"{place} > index {_short(entry)}", depth + 1)
-            elif entry.media_type in MANIFESTS:
-                self._manifest(entry, f"{place} > manifest {_short(entry)}{label}")
-            else:
-                self._blob(entry, f"{place} > {_short(entry)}")
+            self._entry(entry, place, depth)
+        self._subject(index.subject, place)
+
+    def _entry(self, entry: Descriptor, place: str, depth: int) -> None:
+        label = f" ({entry.platform})" if entry.platform is not None and not is_attestation(entry) else ""
+        if entry.media_type in INDEXES:
+            self._nested(entry, f"{place} > index {_short(entry)}", depth + 1)
+        elif entry.media_type in MANIFESTS:
+            self._manifest(entry, f"{place} > manifest {_short(entry)}{label}", depth)
+        else:
+            self._unread = True
+            self._blob(entry, f"{place} > {_short(entry)}")
 
     def _nested(self, entry: Descriptor, place: str, depth: int) -> None:
+        self._named.add(entry.hex)
         if depth > MAX_DEPTH:
+            self._unread = True
             self._add(place, [Finding(text=f"indexes stand in indexes, more than {MAX_DEPTH} deep")])
-        elif (read := self._document(Index, entry, place)) is not None:
-            index, raw = read
-            self._add(place, kind_findings(raw, entry.media_type))
-            self._index(index, entry.media_type, place, depth)
-
-    def _manifest(self, entry: Descriptor, place: str) -> None:
-        if (read := self._document(Manifest, entry, place)) is None:
             return
-        manifest, raw = read
-        self._add(place, kind_findings(raw, entry.media_type))
+        read = read_blob_document(Index, self._layout, entry)
+        self._add(place, read.findings)
+        if read.document is None:
+            self._guess(read.raw, place, depth, entry.hex)
+            return
+        self._add(place, kind_findings(read.raw, entry.media_type))
+        if entry.hex not in self._entered:
+            self._entered.add(entry.hex)
+            self._index(read.document, entry.media_type, place, depth)
+
+    def _manifest(self, entry: Descriptor, place: str, depth: int) -> None:
+        self._named.add(entry.hex)
+        read = read_blob_document(Manifest, self._layout, entry)
+        self._add(place, read.findings)
+        manifest = read.document
+        if manifest is None:
+            self._guess(read.raw, place, depth, entry.hex)
+            return
+        self._add(place, kind_findings(read.raw, entry.media_type))
+        self._subject(manifest.subject, place)
         if is_image(manifest) and not is_attestation(entry):
             self._image(manifest, entry, place)
             return
@@ -121,13 +142,31 @@ class _Walk:
         for number, layer in enumerate(manifest.layers, 1):
             self._blob(layer, f"{place} > layer {number}")
 
+    def _guess(self, raw: dict[str, Any], place: str, depth: int, key: str = "") -> None:
+        """A document that is not valid: what it names all the same. `key` is the digest that leads to it."""
+        self._unread = True
+        if key in self._entered:
+            return
+        self._entered.add(key)
+        for entry in descriptors_in(raw, "manifests"):
+            self._entry(entry, place, depth)
+        for blob in (*descriptors_in(raw, "config"), *descriptors_in(raw, "layers")):
+            self._blob(blob, f"{place} > {_short(blob)}")
+
+    def _subject(self, subject: Descriptor | None, place: str) -> None:
+        """What a document is about need not be in the layout; where it is, it is no stranger."""
+        if subject is not None and blob_path(self._layout, subject.digest).exists():
+            self._blob(subject, f"{place} > subject")
+
     def _image(self, manifest: Manifest, entry: Descriptor, place: str) -> None:
         self._add(place, manifest_findings(manifest, entry.media_type))
-        read = self._document(ImageConfig, manifest.config, f"{place} > config")
+        self._named.add(manifest.config.hex)
+        read = read_blob_document(ImageConfig, self._layout, manifest.config)
+        self._add(f"{place} > config", read.findings)
         diff_ids: tuple[str, ...] = ()
-        if read is not None:
-            self._add(f"{place} > config", config_findings(read[0], len(manifest.layers), entry.platform))
-            diff_ids = read[0].rootfs.diff_ids
+        if read.document is not None:
+            self._add(f"{place} > config", config_findings(read.document, len(manifest.layers), entry.platform))
+            diff_ids = read.document.rootfs.diff_ids
         for number, layer in enumerate(manifest.layers):
             wanted = diff_ids[number] if number < len(diff_ids) else None
             self._layer(layer, wanted, f"{place} > layer {number + 1}")
@@ -154,16 +193,6 @@ class _Walk:
         elif (descriptor.digest, descriptor.size) not in self._plain:
             self._plain.add((descriptor.digest, descriptor.size))
             self._add(place, check_blob(self._layout, descriptor, self._progress))
-
-    def _document(self, kind: type[M], descriptor: Descriptor, place: str) -> tuple[M, dict[str, Any]] | None:
-        """A document, read and as JSON; None, and a fault, for one that cannot be read."""
-        self._named.add(descriptor.hex)
-        try:
-            data = read_blob(self._layout, descriptor)
-            return read_document(kind, data, descriptor.digest), json.loads(data)
-        except RearchError as error:
-            self._add(place, [finding(error)])
-            return None
 
 
 def _short(descriptor: Descriptor) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from rearch.model.base import FrozenDict
 from rearch.model.lock import Lock
 from rearch.model.platform import Platform
-from rearch.model.stack import GoSettings
+from rearch.model.settings import GoSettings
 from rearch.model.step import Fix, ToolchainInputs
 
 

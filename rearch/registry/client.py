@@ -11,7 +11,7 @@ from pathlib import Path
 from rearch.model.base import NOTHING
 from rearch.model.digest import Digest
 from rearch.model.reference import Reference
-from rearch.model.stack import RegistrySettings
+from rearch.model.settings import RegistrySettings
 from rearch.oci.types import Descriptor
 from rearch.registry.authorizer import Authorizer
 from rearch.registry.blob import BlobDownload

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from rearch.errors import UsageError
 from rearch.model.base import NOTHING
 from rearch.model.reference import HUB
-from rearch.model.stack import RegistrySettings
+from rearch.model.settings import RegistrySettings
 
 CERTIFICATES = Path("/etc/docker/certs.d")
 # docker.io is a name; its registry is elsewhere (github.com/moby/moby, registry/config.go: DefaultV2Registry).

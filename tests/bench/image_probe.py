@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 from rearch.model.base import FrozenDict
 from rearch.model.command import Command
 from rearch.model.platform import Platform, parse_platform
-from rearch.model.stack import Limits
+from rearch.model.settings import Limits
 from rearch.model.step import AuditInputs, ContextFile, ImageInputs, IndexInputs, Inputs, Result, StepKind
 from rearch.steps.perform import Performer
 from rearch.steps.ports import Need, Outcome, Ports, Workspace
@@ -66,7 +66,13 @@ def _no_ports() -> Ports:
 
     nothing: Any = None
     return Ports(
-        sources=nothing, tools=nothing, packages=nothing, images=nothing, root_fs=nothing, emulator=refuse, builder=refuse
+        sources=nothing,
+        tools=nothing,
+        packages=nothing,
+        images=nothing,
+        root_fs=nothing,
+        emulator=refuse,
+        builder=refuse,
     )
 
 
@@ -178,5 +184,3 @@ def _template_values(platform: Platform, place: str) -> Mapping[str, Any]:
         "healthcheck": None,
         "values": {},
     }
-
-

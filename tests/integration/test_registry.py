@@ -18,7 +18,7 @@ from rearch.host.process import Processes
 from rearch.model.lock import PinnedBase
 from rearch.model.platform import parse_platform
 from rearch.model.reference import Reference, parse_reference
-from rearch.model.stack import Limits, RegistrySettings
+from rearch.model.settings import Limits, RegistrySettings
 from rearch.model.step import RegistryOrigin
 from rearch.oci.layout import start_layout
 from rearch.oci.types import BadDocument, Descriptor, PlatformObject, descriptor_of

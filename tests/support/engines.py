@@ -11,7 +11,7 @@ from rearch.engine.store import Store
 from rearch.engine.worker import Surroundings, Worker
 from rearch.model.command import Command, Completed
 from rearch.model.plan import Plan
-from rearch.model.stack import Limits
+from rearch.model.settings import Limits
 from rearch.model.step import CompileInputs, Inputs, SmokeInputs
 from rearch.report import Event
 from rearch.steps.ports import Outcome, Workspace

@@ -11,8 +11,9 @@ from rearch.model.base import FrozenDict
 from rearch.model.lock import Entry, GitName, Lock
 from rearch.model.platform import Platform, parse_platform
 from rearch.model.recipe import GitSource, Recipe
+from rearch.model.settings import GoSettings
 from rearch.model.source import PinnedGit
-from rearch.model.stack import Component, GoSettings
+from rearch.model.stack import Component
 from rearch.model.step import PypiOrigin, StepId, ToolchainInputs
 from rearch.planning.facts import Facts
 

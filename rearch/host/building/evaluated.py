@@ -18,10 +18,7 @@ from rearch.oci.types import ImageConfig, RunConfig
 
 
 def evaluated(plan: Planned, order: ImageOrder) -> RunConfig:
-    """The run settings of the last stage, variables put in.
-
-    Triggers (ONBUILD) of an image that a stage starts from are not carried out, and not inherited.
-    """
+    """The run settings of the last stage, variables put in, triggers of its base carried out."""
     done: dict[int, ImageConfig] = {}
     for stage in plan.stages:
         done[stage.number] = _carried_out(_begun(stage.start, done, plan, order), stage)

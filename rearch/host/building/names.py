@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rearch.host.building.take import StageImage
+from rearch.host.building.triggers import with_triggers
 from rearch.oci.dockerfile.instructions import Copy, Dockerfile, Stage
 from rearch.oci.dockerfile.parse import parse_dockerfile
 from rearch.oci.dockerfile.stages import Image, Outside, PlannedStage, plan_stages
 from rearch.oci.embedded.config import empty_config, environment, started_config
 from rearch.oci.order import ImageOrder
+from rearch.oci.types import RunConfig
 
 _WORD = re.compile(r"\S+")
 _MOUNT_FROM = re.compile(r"(--mount=(?:[^\s]*,)?from=)([^\s,]+)")
@@ -42,7 +44,6 @@ class _Mention:
 
 def planned(order: ImageOrder, images: Sequence[StageImage]) -> Planned:
     """Read the order's Dockerfile, and decide what it starts from. Errors: BadDockerfile, with all problems."""
-    dockerfile = parse_dockerfile(order.dockerfile, order.template)
     by_name = {image.name: image for image in images}
 
     def start(name: str) -> Mapping[str, str]:
@@ -51,6 +52,8 @@ def planned(order: ImageOrder, images: Sequence[StageImage]) -> Planned:
         return environment(started_config(by_name[name].image.config, order.platform, order.epoch))
 
     outside = Outside(args=order.args, platform=order.platform, images=frozenset(by_name), environment=start)
+    triggers = {name: (image.image.config.config or RunConfig()).on_build or () for name, image in by_name.items()}
+    dockerfile = with_triggers(parse_dockerfile(order.dockerfile, order.template), outside, triggers)
     stages = plan_stages(dockerfile, outside, lambda _instruction: ())  # engines refuse for themselves
     named = {mention.image for mention in _mentions(dockerfile, stages, by_name)} | _mounted(dockerfile, by_name)
     return Planned(

@@ -13,6 +13,7 @@ from rearch.oci.dockerfile.instructions import Arg, Copy, Dockerfile, OnBuild, S
 from rearch.oci.dockerfile.parse import parse_dockerfile
 from rearch.oci.dockerfile.stages import Earlier, Image, Nothing, Outside, Start, plan_stages
 
+
 def with_triggers(dockerfile: Dockerfile, outside: Outside, images: Mapping[str, Sequence[str]]) -> Dockerfile:
     """The Dockerfile with triggers behind the FROM of each stage that has any. `images`: name -> its triggers.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rearch.host.sources.git_errors import GitHostile
-from rearch.model.stack import Limits
+from rearch.model.settings import Limits
 
 Kind = Literal["file", "executable", "link", "submodule"]
 

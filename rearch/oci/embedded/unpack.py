@@ -16,7 +16,7 @@ from pathlib import Path
 from rearch.formats import archive_stream as streams
 from rearch.formats.archive_errors import ArchiveError, TruncatedArchive
 from rearch.formats.archive_stream import Inflated, Meter, Packed, Plain
-from rearch.model.stack import Limits
+from rearch.model.settings import Limits
 from rearch.oci.dockerfile.errors import Trouble
 from rearch.oci.embedded.changes import Changes
 from rearch.oci.embedded.contents import Contents

@@ -15,7 +15,8 @@ from rearch.config.reference import render_reference
 from rearch.config.schema import DRAFT, render_schemas
 from rearch.config.settings import has_variable, leaves, variable
 from rearch.model.recipe import Recipe
-from rearch.model.stack import Settings, StackFile
+from rearch.model.settings import Settings
+from rearch.model.stack import StackFile
 from rearch.model.toolchain import Toolchain
 from tests.support.yaml_projects import RECIPE, STACK, load
 

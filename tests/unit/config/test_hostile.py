@@ -16,8 +16,9 @@ from rearch.config.problems import ConfigProblems, Problem
 from rearch.config.project import load_project
 from rearch.config.settings import leaves, settings_origins
 from rearch.model.recipe import Build, Cgo, Check, Edit, GoBuild, Patches, Recipe
+from rearch.model.settings import Settings
 from rearch.model.smoke import Smoke
-from rearch.model.stack import Settings, StackFile
+from rearch.model.stack import StackFile
 from rearch.model.toolchain import PypiTool, Toolchain
 from tests.support.yaml_projects import GOOD, RECIPE, STACK, TOOLCHAIN, load, problems, write
 

@@ -8,7 +8,7 @@ import pytest
 
 from rearch.config.problems import ConfigProblems
 from rearch.config.settings import leaves, settings_origins, variable
-from rearch.model.stack import Settings
+from rearch.model.settings import Settings
 from tests.support.yaml_projects import load, problems, said
 
 FILE = """\

@@ -17,7 +17,7 @@ from rearch.formats.archive_errors import ArchiveError, CorruptArchive, Truncate
 from rearch.formats.archive_stream import Meter
 from rearch.formats.hashing import Readable
 from rearch.model.platform import parse_platform
-from rearch.model.stack import Limits
+from rearch.model.settings import Limits
 from rearch.oci.audit_ar import read_ar
 from rearch.oci.audit_content import HEAD, Seen, look_at
 from rearch.oci.audit_packages import read_record

@@ -21,7 +21,7 @@ from rearch.formats.archive_errors import (
 )
 from rearch.model.digest import Digest
 from rearch.model.platform import parse_platform
-from rearch.model.stack import Limits
+from rearch.model.settings import Limits
 from rearch.oci.disk_image import disk_digest, load_disk_image
 from rearch.oci.disk_image_docker import WrongDiffId
 from rearch.oci.disk_image_tar import NoArchive

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rearch.model.reference import parse_reference
-from rearch.model.stack import RegistrySettings
+from rearch.model.settings import RegistrySettings
 from rearch.registry.mirrors import BadMirror, mirrored
 from rearch.registry.sites import BadCertificates, Sites, is_this_machine
 
