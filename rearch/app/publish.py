@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rearch.app.registries import registry_client
 from rearch.app.request import Request
@@ -24,9 +25,11 @@ from rearch.publishing.outcome import PublishResult
 from rearch.publishing.publisher import Publisher
 from rearch.publishing.records import write_records
 from rearch.publishing.registry_side import RegistrySide
-from rearch.publishing.sides import Side
 from rearch.registry.push import RegistryPusher
 from rearch.report import Reporter, Said
+
+if TYPE_CHECKING:
+    from rearch.publishing.sides import Side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,14 +12,13 @@ from rearch.config.problems import ConfigProblems, Problem
 from rearch.config.translate import Target, validate
 from rearch.errors import UsageError
 from rearch.model.publish import (
-    TAG_RULE,
     ManifestSpec,
     SpecManifest,
     SpecPlatform,
-    is_tag,
     platform_problems,
 )
 from rearch.model.reference import BadReference, parse_reference
+from rearch.model.tag import TAG_RULE, is_tag
 
 _WORDS = ("ARCH", "OS", "VARIANT")
 

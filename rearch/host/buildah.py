@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,15 +20,17 @@ from rearch.host.building.context import check_context
 from rearch.host.building.emulation import NoEmulation, this_host, why_not
 from rearch.host.building.evaluated import evaluated
 from rearch.host.building.failure import cannot_run, failure, instructions
+from rearch.host.building.histories import with_history
 from rearch.host.building.names import Planned, planned, with_names
 from rearch.host.building.saved import opened
-from rearch.host.building.take import EngineImage, read_stages, take_image
+from rearch.host.building.take import EngineImage, StageImage, read_stages, take_image
 from rearch.model.command import Command, Completed
 from rearch.oci.dockerfile.errors import place
+from rearch.oci.embedded.context import IGNORE_FILE
 from rearch.oci.order import BuiltImage, ImageOrder
 from rearch.steps.ports import Workspace
 
-RESULT, ARCHIVE = "localhost/rearch-result:result", "result.tar"
+RESULT, ARCHIVE, IGNORED = "localhost/rearch-result:result", "result.tar", "ignored"
 _PASSED = ("PATH", *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"))
 
 
@@ -83,6 +85,7 @@ class BuildahBuilder:
         check_context(plan, order)
         _check_host(order, plan)
         with self._storage(order, work) as storage:
+            plan = replace(plan, used=tuple(_told(plan.used, storage)))
             self._run(storage, order, plan, work)
             with opened(storage.folder / ARCHIVE, order.template) as image:
                 return take_image(_said_by(plan, order, image), plan.used, order)
@@ -114,6 +117,8 @@ class BuildahBuilder:
             (storage.folder / f"stage{number}").symlink_to(stage.layout.absolute(), target_is_directory=True)
             names[stage.name] = f"oci:stage{number}"
         (storage.folder / "Dockerfile").write_text(with_names(plan, names))
+        rules = order.context / IGNORE_FILE
+        (storage.folder / IGNORED).write_bytes(rules.read_bytes() if rules.exists() else b"")
         done = work.run(storage.command(self._environment, *build_words(order)))
         if done.exit != 0:
             raise _failed(order, plan, done)
@@ -121,6 +126,11 @@ class BuildahBuilder:
         pushed = work.run(storage.command(self._environment, *push))
         if pushed.exit != 0:
             raise BuildahFailed("write its result", pushed)
+
+
+def _told(stages: Sequence[StageImage], storage: Storage) -> Iterator[StageImage]:
+    for number, stage in enumerate(stages):
+        yield with_history(stage, storage.folder / f"told{number}")
 
 
 def _said_by(plan: Planned, order: ImageOrder, built: EngineImage) -> EngineImage:
@@ -147,6 +157,8 @@ def build_words(order: ImageOrder) -> tuple[str, ...]:
         *(f"--build-arg={name}={value}" for name, value in sorted(args.items())),
         f"--tag={RESULT}",
         "--file=Dockerfile",
+        # By itself, buildah would look for a .containerignore first, which no other builder knows.
+        f"--ignorefile={IGNORED}",
         str(order.context.absolute()),
     )
 

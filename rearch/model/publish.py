@@ -6,7 +6,6 @@ field names in lower case, hence `osversion`), and two more, `manifests[].annota
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
@@ -18,14 +17,7 @@ from rearch.errors import UsageError
 from rearch.model.base import NOTHING, Fault, FrozenMap, FullText, Model, Says, Text, refuse
 from rearch.model.platform import OCI_ARCHITECTURES, OCI_SYSTEMS, OCI_VARIANTS, parse_platform, platform_key
 from rearch.model.reference import BadReference, Reference, parse_reference
-
-TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-TAG_RULE = "a tag has letters, digits and _ . -, starts with no . or -, and has at most 128 characters"
-
-
-def is_tag(text: str) -> bool:
-    """Whether registries take it (OCI distribution specification 1.1, "Pulling manifests": <reference> as a tag)."""
-    return TAG.fullmatch(text) is not None
+from rearch.model.tag import TAG_RULE, is_tag
 
 
 def _tag(value: str) -> str:

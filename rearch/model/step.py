@@ -25,15 +25,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from rearch.model.image import Accounts, Directory
 from rearch.model.key import outside_key
 from rearch.model.platform import Platform
-from rearch.model.recipe import Edit
-from rearch.model.smoke import Smoke
 from rearch.model.source import DebianPackage, PinnedSource
-from rearch.model.stack import PatchFile
+
+if TYPE_CHECKING:
+    # Models of YAML: whoever only performs steps reads none, and making them takes a tenth of a second.
+    from rearch.model.image import Accounts, Directory
+    from rearch.model.recipe import Edit
+    from rearch.model.smoke import Smoke
+    from rearch.model.stack import PatchFile
 
 
 class StepKind(StrEnum):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 HEAD = 4096
 # Archive in archive in archive; a .tar.gz is two. Each may cost a decompressor's window of memory.
 DEPTH = 8
-IN_MEMORY = 8 << 20
+IN_MEMORY = 1 << 20
 # The most that one file of a layer may unpack to, and how often its own size: a man page of blanks is no attack.
 NESTED = Limits(archive_bytes=8 << 30, archive_entries=1_000_000, archive_ratio=1000)
 

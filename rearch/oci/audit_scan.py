@@ -6,7 +6,7 @@ What was seen is remembered by the blob's digest: a base is scanned once for eve
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -79,7 +79,7 @@ class Scanner:
         return found
 
     def _known(self, layer: Descriptor) -> Scanned | None:
-        seen = remembered(self._place(layer), _form().validate_python)
+        seen = remembered(self._place(layer), _seen)
         entries = recall(self._cache, layer) if seen is not None else None
         return Scanned(seen=seen, entries=entries) if seen is not None and entries is not None else None
 
@@ -87,12 +87,18 @@ class Scanner:
         found = _scan(self._layout, layer)
         place = self._place(layer)
         if place is not None:
-            write_memory(place, _form().dump_python(found.seen, mode="json"))
+            # What pydantic would dump, without making its validators for a process that reads nothing back.
+            write_memory(place, asdict(found.seen))
             remember(self._cache, layer, found.entries)
         return found
 
     def _place(self, layer: Descriptor) -> Path | None:
         return memory_place(self._cache, "scan", layer, SCANNER)
+
+
+def _seen(value: object) -> LayerSeen:
+    """The remembered form, checked. Errors: ValueError."""
+    return _form().validate_python(value)
 
 
 @lru_cache(maxsize=1)

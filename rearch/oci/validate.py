@@ -145,11 +145,11 @@ class _Walk:
     def _guess(self, raw: dict[str, Any], place: str, depth: int, key: str = "") -> None:
         """A document that is not valid: what it names all the same. `key` is the digest that leads to it."""
         self._unread = True
-        if key in self._entered:
+        if key in self._entered or depth > MAX_DEPTH:
             return
         self._entered.add(key)
         for entry in descriptors_in(raw, "manifests"):
-            self._entry(entry, place, depth)
+            self._entry(entry, place, depth + 1)
         for blob in (*descriptors_in(raw, "config"), *descriptors_in(raw, "layers")):
             self._blob(blob, f"{place} > {_short(blob)}")
 

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 
 from rearch.errors import UsageError
 from rearch.model.platform import Platform, parse_platform
-from rearch.model.publish import TAG_RULE, is_tag
+from rearch.model.tag import TAG_RULE, is_tag
 
 NAMES = ("tag", "version", "date", "timestamp", "commit", "short_commit", "channel")
 # OCI image specification, "Pre-Defined Annotation Keys".

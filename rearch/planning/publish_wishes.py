@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rearch.model.publish import TAG_RULE, is_tag
+from rearch.model.tag import TAG_RULE, is_tag
 from rearch.planning.publish_tags import BadTags, arch_tag, expand_tags, tag_values
 from rearch.planning.publish_targets import TagPlace, Target
 from rearch.planning.publish_values import Blob, PublishChild, PublishImage, PublishOptions

@@ -15,9 +15,10 @@ import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rearch.registry.push import Upload
+if TYPE_CHECKING:  # known when there are uploads
+    from rearch.registry.upload_place import Upload
 
 FOLDER = Path(".rearch") / "publish"
 # Beyond that the oldest are forgotten, when a publish has ended well.
@@ -134,6 +135,8 @@ class Journal:
         elif isinstance(digest, str) and isinstance(line.get("at"), str):
             offset, shortest = line.get("offset", 0), line.get("shortest", 0)
             if isinstance(offset, int) and isinstance(shortest, int):
+                from rearch.registry.upload_place import Upload
+
                 upload = Upload(place=place, digest=digest, location=line["at"], offset=offset, shortest=shortest)
                 self._uploads[place, digest] = upload
         elif isinstance(digest, str):

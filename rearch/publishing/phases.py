@@ -7,20 +7,19 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from rearch.engine.refused import HostError, is_refusal
 from rearch.errors import Interrupted, RearchError
-from rearch.oci.layout_errors import MissingBlob, WrongBlob
 from rearch.publishing.errors import HeldBack
-from rearch.publishing.sides import LiveIndex, Side
-from rearch.publishing.tagging import Say, Tagging
 from rearch.publishing.work import Work, is_untouched
-from rearch.registry.push_errors import SourceChanged
+
+if TYPE_CHECKING:  # what sets tags is imported when there is one to set
+    from rearch.publishing.sides import LiveIndex, Side
+    from rearch.publishing.tagging import Say
 
 THREADS = 4
 Job = tuple[Work, Callable[[], None]]
-# What says that output/ is not what was audited.
-_TAMPERED = (SourceChanged, WrongBlob, MissingBlob)
 
 
 @dataclass(slots=True)
@@ -78,6 +77,8 @@ class Phases:
 
     def _tags(self, work: Work, *, single: bool) -> Iterable[Job]:
         """Tags of single images first: whoever finds a new index finds those too."""
+        from rearch.publishing.tagging import Tagging
+
         tagging = Tagging(work, self._live, merging=self._merging, say=self._say)
         for tag in work.tags:
             if not is_untouched(tag) and (tag.platform is not None) == single:
@@ -96,7 +97,7 @@ class Phases:
             if isinstance(error, Interrupted):
                 raise error
             work.error = work.error or error
-            if isinstance(error, _TAMPERED):
+            if _is_tampering(error):
                 self._alarm.because = self._alarm.because or error
 
     def _one(self, work: Work, job: Callable[[], None]) -> None:
@@ -109,6 +110,14 @@ class Phases:
         if (because := self._alarm.because) is not None:
             for work in works:
                 work.error = work.error or HeldBack(work.place, because)
+
+
+def _is_tampering(error: RearchError) -> bool:
+    """Whether it says that output/ is not what was audited."""
+    from rearch.oci.layout_errors import MissingBlob, WrongBlob
+    from rearch.registry.push_errors import SourceChanged
+
+    return isinstance(error, SourceChanged | WrongBlob | MissingBlob)
 
 
 def _error(future: Future[None]) -> RearchError | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 from rearch.errors import Interrupted, RearchError
 from rearch.planning.publish import plan_publish, questions
@@ -16,9 +17,11 @@ from rearch.publishing.built import Built
 from rearch.publishing.lag import Lag
 from rearch.publishing.outcome import PublishResult
 from rearch.publishing.phases import THREADS, Alarm, Phases
-from rearch.publishing.sides import LiveIndex, Side, live_index
-from rearch.publishing.tagging import Say
 from rearch.publishing.work import Work
+
+if TYPE_CHECKING:
+    from rearch.publishing.sides import LiveIndex, Side
+    from rearch.publishing.tagging import Say
 
 _POLL = 0.5
 
@@ -138,6 +141,8 @@ class Publisher:
         self._together([partial(ask, place) for place in places], THREADS * len(self._sides))
 
     def _read(self, known: _Known, places: Sequence[TagPlace]) -> None:
+        from rearch.publishing.sides import live_index
+
         def read(place: TagPlace) -> None:
             try:
                 found = live_index(self._side(place), place)

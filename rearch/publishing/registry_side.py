@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rearch.errors import Interrupted
 from rearch.model.digest import Digest
@@ -13,10 +14,12 @@ from rearch.planning.publish_targets import TagPlace
 from rearch.planning.publish_values import SendBlob
 from rearch.publishing.built import pointer
 from rearch.publishing.journal import Journal
-from rearch.publishing.sides import CONFIG_LIMIT, Named
 from rearch.registry.client import RegistryClient
 from rearch.registry.errors import NotInRegistry
 from rearch.registry.push import RegistryPusher
+
+if TYPE_CHECKING:
+    from rearch.publishing.sides import Named
 
 
 class RegistrySide:
@@ -42,6 +45,8 @@ class RegistrySide:
         return found.digest if found is not None else None
 
     def read(self, place: TagPlace) -> Named | None:
+        from rearch.publishing.sides import Named
+
         try:
             document = self._pusher.manifest(self._tagged(place))
         except NotInRegistry:
@@ -52,6 +57,8 @@ class RegistrySide:
         return self._pusher.manifest(self._place(repository).at(entry.digest)).data
 
     def read_config(self, repository: str, config: Descriptor) -> bytes:
+        from rearch.publishing.sides import CONFIG_LIMIT
+
         return self._client.read_blob(self._place(repository), config, CONFIG_LIMIT)
 
     def has(self, repository: str, manifest: str) -> bool:

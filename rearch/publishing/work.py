@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rearch.errors import RearchError
 from rearch.oci.layout import blob_path
@@ -21,8 +22,9 @@ from rearch.publishing.built import Built
 from rearch.publishing.errors import NotReadable
 from rearch.publishing.lag import Lag
 from rearch.publishing.outcome import Outcome, Published
-from rearch.publishing.sides import Side
-from rearch.registry.push_errors import BlobMissing
+
+if TYPE_CHECKING:
+    from rearch.publishing.sides import Side
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,6 +71,8 @@ class Work:
 
     def send_child(self, child: PublishChild) -> None:
         """A manifest, whose blobs were sent, or were there when somebody last looked."""
+        from rearch.registry.push_errors import BlobMissing
+
         try:
             self._put(child.manifest.digest, child.manifest.media_type)
         except BlobMissing:
@@ -76,6 +80,8 @@ class Work:
 
     def send_index(self) -> None:
         """The index by its digest; then it can be read, with all that it names, before any tag leads to it."""
+        from rearch.registry.push_errors import BlobMissing
+
         index = self.built.image.index
         try:
             self._put(index.digest, index.media_type)

@@ -14,7 +14,6 @@ from rearch.model.reference import Reference
 from rearch.model.settings import RegistrySettings
 from rearch.oci.types import Descriptor
 from rearch.registry.authorizer import Authorizer
-from rearch.registry.blob import BlobDownload
 from rearch.registry.caller import Call, Caller
 from rearch.registry.credentials import Anonymous, Credentials
 from rearch.registry.documents import ACCEPT, MANIFEST_LIMIT, Document, make_document
@@ -143,6 +142,8 @@ class RegistryClient:
         What came of it stays in `<into>.part`, from where another attempt or run goes on. `moved` is told the bytes so
         far, and may raise. Errors: WrongDigest, BadMirror, CannotWrite; those of Caller.ask.
         """
+        from rearch.registry.blob import BlobDownload  # most tasks read documents alone
+
         call = self._call("GET", reference, "blobs", blob.digest, good=(200, 206, 416))
         return BlobDownload(self.caller, call, blob, into, moved).fetch()
 

@@ -10,6 +10,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rearch.model.digest import Digest
 from rearch.model.reference import Reference
@@ -18,15 +19,12 @@ from rearch.registry.caller import Call
 from rearch.registry.client import Found, RegistryClient
 from rearch.registry.documents import Document
 from rearch.registry.errors import RegistryUnreachable, WrongDigest
-from rearch.registry.listing import referrers, tags
 from rearch.registry.manners import MIB, AllManners
-from rearch.registry.push_errors import BlobMissing, PushBrokenOff, delete_fault, manifest_fault
-from rearch.registry.upload import BlobUpload
-from rearch.registry.upload_body import open_blob
-from rearch.registry.upload_calls import Pushed, UploadOrder, blob_exists, blob_name, push_scopes
-from rearch.registry.upload_place import Upload
+from rearch.registry.scopes import blob_name, push_scopes
 
-__all__ = ["CHUNK", "Pushed", "RegistryPusher", "Upload"]
+if TYPE_CHECKING:  # most publishes find all as it should be, and send nothing: what uploads is imported by then
+    from rearch.registry.upload_calls import Pushed
+    from rearch.registry.upload_place import Upload
 
 # Proxies in the cloud take 100 MB in one request.
 CHUNK = 64 * MIB
@@ -62,6 +60,8 @@ class RegistryPusher:
         """Whether the repository has it: one HEAD, none for what was pushed through here."""
         if (place.place, digest) in self._there:
             return True
+        from rearch.registry.upload_calls import blob_exists
+
         what = blob_name(place, digest)
         with self._pushing(what):
             found = self._caller.persist(what, lambda: blob_exists(self._caller, place, digest, pushing=True))
@@ -93,6 +93,10 @@ class RegistryPusher:
         Errors: SourceChanged (the upload is cancelled), CannotReadBlob, DamagedOnTheWay, WrongDigest (it says), and in
         words RequestTooLarge, RegistryFull, ReadOnlyRegistry, NoSuchRepository, RegistryRefused.
         """
+        from rearch.registry.upload import BlobUpload
+        from rearch.registry.upload_body import open_blob
+        from rearch.registry.upload_calls import Pushed, UploadOrder
+
         key = (place.place, blob.digest)
         with self._alone(key):
             if key in self._there:
@@ -129,6 +133,8 @@ class RegistryPusher:
         Errors: BlobMissing (what it names is not there), WrongDigest (`data` is not what the reference names, or the
         registry says to have stored something else), those in words of push_blob.
         """
+        from rearch.registry.push_errors import BlobMissing, manifest_fault
+
         digest, what = str(Digest.of(data)), reference.name
         if reference.digest is not None and reference.digest != digest:
             raise WrongDigest(what, reference.digest, digest)
@@ -163,17 +169,23 @@ class RegistryPusher:
 
     def tags(self, place: Reference) -> Iterator[str]:
         """All tags of the repository, page by page. Errors: NotInRegistry, BadListing."""
+        from rearch.registry.listing import tags
+
         with self._pushing(f"{place.place}: tags"):
             yield from tags(self._caller, place)
 
     def referrers(self, reference: Reference, artifact_type: str = "") -> tuple[Descriptor, ...]:
         """What refers to the manifest of this digest (signatures, SBOMs), of one type or of any. Errors: BadListing."""
+        from rearch.registry.listing import referrers
+
         with self._pushing(f"{reference.name}: referrers"):
             return referrers(self._client, reference, artifact_type)
 
     # --- tools
 
     def _delete(self, place: Reference, rest: str, what: str, *, by_tag: bool) -> bool:
+        from rearch.registry.push_errors import delete_fault
+
         call = Call(
             method="DELETE",
             registry=place.registry,
@@ -204,4 +216,6 @@ class RegistryPusher:
         try:
             yield
         except RegistryUnreachable as error:
+            from rearch.registry.push_errors import PushBrokenOff
+
             raise PushBrokenOff(what, error) from error

@@ -14,6 +14,7 @@ from rearch.registry.caller import Answer, Caller
 from rearch.registry.manners import MIB, Manners
 from rearch.registry.patience import Later, Tries
 from rearch.registry.push_errors import DamagedOnTheWay, RegistryFull, RequestTooLarge, SourceChanged
+from rearch.registry.scopes import push_scopes
 from rearch.registry.upload_begin import WORTH_ASKING, UploadBegin
 from rearch.registry.upload_body import CheckedFile
 from rearch.registry.upload_calls import (
@@ -23,7 +24,6 @@ from rearch.registry.upload_calls import (
     check_digest,
     forget,
     location_of,
-    push_scopes,
     upload_call,
 )
 from rearch.registry.upload_fault import (

@@ -15,6 +15,7 @@ from rearch.registry.caller import Answer, Caller
 from rearch.registry.errors import LoginWanted, NotInRegistry, RegistryRefused
 from rearch.registry.manners import MIB, Manners
 from rearch.registry.push_errors import NoSuchRepository, ReadOnlyRegistry
+from rearch.registry.scopes import push_scopes
 from rearch.registry.upload_calls import (
     SMALL,
     Pushed,
@@ -23,7 +24,6 @@ from rearch.registry.upload_calls import (
     check_digest,
     forget,
     location_of,
-    push_scopes,
     upload_call,
 )
 from rearch.registry.upload_place import Upload, shortest_chunk

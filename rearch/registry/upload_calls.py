@@ -14,6 +14,7 @@ from rearch.registry.caller import Answer, Call, Caller
 from rearch.registry.errors import WrongDigest
 from rearch.registry.patience import Later
 from rearch.registry.push_errors import push_fault
+from rearch.registry.scopes import blob_name, push_scopes
 from rearch.registry.upload_place import Upload, next_location
 
 SMALL = 1 << 16
@@ -42,16 +43,6 @@ class UploadOrder:
     def what(self) -> str:
         """For messages."""
         return blob_name(self.place, self.blob.digest)
-
-
-def blob_name(place: Reference, digest: str) -> str:
-    """A blob of a repository, for messages."""
-    return f"{place.place}: blob {digest[:19]}..."
-
-
-def push_scopes(repository: str) -> frozenset[str]:
-    """Those of a token that may push there."""
-    return frozenset([f"repository:{repository}:pull,push"])
 
 
 def upload_call(order: UploadOrder, method: str, path: str, good: tuple[int, ...] = (202,)) -> Call:

@@ -1,11 +1,12 @@
 """The process that tests/bench/images.py measures: the real steps that make images, their audits and the index.
 
-    python -c "from tests.bench.image_probe import main; main()" BASE PLATFORM,... ANSWER
+    python -c "from tests.bench.image_probe import main; main()" BASE PLATFORM,... ANSWER [loaded]
 
 `BASE/bin/<platform>` are the binaries, whose digests nobody knows. The template that ships is rendered, each platform's
 image is built by the embedded builder and audited, and all are joined, as the executor would do it with two jobs.
-Everything is left in `BASE/work` and `BASE/caches`. The answer: `own`, the seconds after all imports; `late`, what was
-imported all the same in that time; `made`, the layers that were not remembered; `digest`, that of the index.
+Everything is left in `BASE/work` and `BASE/caches`. The answer: `own`, the seconds from here on; `late`, the modules
+imported in that time; `made`, the layers that were not remembered; `digest`, that of the index. With `loaded` all that
+the steps need is imported before; without, they import it when they come to it, as they do it in a build.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ JOBS = 2
 EPOCH = 1_700_000_000
 # What the steps import when they need it.
 LAZY = (
+    "elftools.elf.structs",
     "isal.igzip_lib",
     "isal.isal_zlib",
     "jinja2",
@@ -48,7 +50,7 @@ LAZY = (
 def main() -> None:
     """Do it, and write down how long it took."""
     base, names, answer = Path(sys.argv[1]), sys.argv[2].split(","), Path(sys.argv[3])
-    for name in LAZY:
+    for name in LAZY if sys.argv[4:] == ["loaded"] else ():
         import_module(name)
     before, started = set(sys.modules), time.perf_counter()
     bench = _Bench(base, Performer(_no_ports()))

@@ -15,7 +15,8 @@ from rearch.publishing.built import read_built
 from rearch.publishing.journal import FOLDER, Journal
 from rearch.publishing.registry_side import RegistrySide
 from rearch.registry.client import RegistryClient
-from rearch.registry.push import RegistryPusher, Upload
+from rearch.registry.push import RegistryPusher
+from rearch.registry.upload_place import Upload
 from tests.support.built_output import BOTH, add_built, make_project, noise
 from tests.support.publishing import Reader, publish_process, reading
 from tests.support.registry import Server, run_registry

@@ -20,7 +20,8 @@ from rearch.oci.types import (
     document_bytes,
 )
 from rearch.registry import errors, push_errors
-from rearch.registry.push import Pushed, Upload
+from rearch.registry.upload_calls import Pushed
+from rearch.registry.upload_place import Upload
 from tests.support.pushing import BIG, CHUNK, Desk, manifest, name, open_desk, read_back
 from tests.support.registry import Server, run_registry
 from tests.support.registry_passing import Passing, run_passing

@@ -17,7 +17,8 @@ from rearch.oci.types import (
 from rearch.registry import errors, push_errors
 from rearch.registry.client import RegistryClient
 from rearch.registry.credentials import Anonymous
-from rearch.registry.push import RegistryPusher, Upload
+from rearch.registry.push import RegistryPusher
+from rearch.registry.upload_place import Upload
 from tests.support.pushing import BIG, CHUNK, Alice, Desk, manifest, name, open_desk
 from tests.support.registry import Server, run_registry
 from tests.support.registry_made import Made, run_made

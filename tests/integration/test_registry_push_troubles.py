@@ -17,7 +17,8 @@ from rearch.oci.types import (
 from rearch.registry import errors, push_errors
 from rearch.registry.client import RegistryClient
 from rearch.registry.listing import BadListing
-from rearch.registry.push import Pushed, RegistryPusher
+from rearch.registry.push import RegistryPusher
+from rearch.registry.upload_calls import Pushed
 from tests.support.pushing import BIG, CHUNK, Alice, Desk, name, open_desk, read_back
 from tests.support.registry import Server, run_registry
 from tests.support.registry_made import Made, run_made

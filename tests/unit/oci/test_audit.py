@@ -15,11 +15,24 @@ from typing import Any
 import pytest
 import zstandard
 
+from rearch.errors import ExitCode
 from rearch.model.platform import PLATFORMS, parse_platform
-from rearch.oci.audit import AuditReport, Finding, NothingToAudit, UnknownImagePlatform, audit_image, audit_layout
+from rearch.oci.audit import (
+    AuditReport,
+    Finding,
+    NothingToAudit,
+    UnknownImagePlatform,
+    UnreadableImage,
+    UnreadableLayer,
+    audit_image,
+    audit_layout,
+)
 from rearch.oci.layout import put_bytes, start_layout, write_index_json
-from rearch.oci.layout_errors import WrongBlob
-from rearch.oci.types import PlatformObject
+from rearch.oci.layout_blobs import open_blob
+from rearch.oci.layout_errors import MissingBlob, WrongBlob
+from rearch.oci.types import OCI_LAYER, OCI_MANIFEST, REF_NAME, PlatformObject, document_bytes
+from tests.support.archives import Member, pax
+from tests.support.archives import tar as make_archive
 from tests.support.elves import make_elf
 from tests.support.layouts import File, Folder, Hard, Link, Node, Thing, add_image, make_image, make_tar
 
@@ -118,6 +131,8 @@ NESTS = {
         gzip.compress(tar(File("a.tar.xz", lzma.compress(tar(File("b.tar", EVIL)))))),
         "a.tar.xz!b.tar!in/evil",
     ),
+    "tar behind the end of a tar": (tar(File("a", b"x")) + EVIL, "in/evil"),
+    "tar behind the end of one in gzip": (gzip.compress(tar(File("a")) + bytes(512) + EVIL), "in/evil"),
     "devices before it": (tar(Node("dev/null"), Node("pipe", tarfile.FIFOTYPE), File("evil", WRONG)), "evil"),
     "absolute and dotted names": (tar(File("/../etc/evil", WRONG)), "/../etc/evil"),
 }
@@ -232,7 +247,7 @@ PE = b"MZ" + bytes(58) + (64).to_bytes(4, "little") + b"PE\0\0\x64\x86"
         (bytes.fromhex("cffaedfe 0c000001"), "a program for macOS (Mach-O, ARM64)"),
         (bytes.fromhex("cafebabe 00000002"), "a program for macOS (Mach-O, several processors)"),
         (b"070701" + bytes(200), "a cpio archive, which is not looked into"),
-        (gzip.compress(EVIL)[:-40], "an archive that cannot be read to its end"),
+        (gzip.compress(EVIL, mtime=0)[:-40], "an archive that cannot be read to its end"),
         (zipped("x", WRONG)[:-10], "an archive that cannot be read to its end"),
     ],
 )
@@ -265,6 +280,14 @@ def test_a_bomb_is_reported_and_what_comes_after_is_still_read(tmp_path: Path) -
         ("error", "/evil"),
     ]
     assert "more than 1000 times as much" in report.errors[0].why[0]
+
+
+@pytest.mark.parametrize("behind", [WRONG, b"x", EVIL[:300], b"x" * 512 + EVIL])
+def test_what_stands_behind_the_end_of_a_tar_is_an_error(behind: bytes, tmp_path: Path) -> None:
+    """As in a layer itself: what one program passes over, another unpacks."""
+    finding = only(audit(tmp_path, [File("x.tar", tar(File("a", b"x")) + behind), File("after", RIGHT)]))
+    assert (finding.severity, finding.kind, finding.path) == ("error", "behind", "/x.tar")
+    assert "cannot be read to its end: is damaged: something stands behind the end of the tar" in finding.why[0]
 
 
 def test_the_allow_list(tmp_path: Path) -> None:
@@ -330,11 +353,32 @@ def test_scripts_without_their_interpreter(tmp_path: Path) -> None:
         File("gone", b"#!/nowhere\n"),
     ]
     report = audit(tmp_path, things, [File(".wh.gone")])
-    assert [finding.path for finding in report.findings] == ["/one", "/two"]
-    assert report.errors == ()
+    finding = only(report)
+    assert (finding.severity, finding.path, finding.files) == ("warning", "/one", ("/one", "/two"))
     assert list(report.lines())[1:] == [
-        "warning: /one and 1 more: a script for /usr/bin/perl, which is not in the image"
+        "warning: 2 scripts want /usr/bin/perl, which is not in the image: /one, /two",
+        f"  from layer 1 ({finding.digest[:19]})",
     ]
+
+
+def test_scripts_of_one_package_and_interpreter_are_one_warning(tmp_path: Path) -> None:
+    paths = [f"usr/bin/s{number}" for number in range(5)]
+    things: list[Thing] = [File(path, b"#!/usr/bin/perl\n") for path in paths]
+    things += [File("usr/bin/py", b"#!/usr/bin/python3\n"), File("usr/bin/other", b"#!/usr/bin/perl\n")]
+    listed = "".join(f"/{path}\n" for path in (*paths, "usr/bin/py"))
+    things.append(File("var/lib/dpkg/info/debconf.list", listed.encode()))
+    report = audit(tmp_path, things, allowed={"/usr/bin/s1": "is never started"})
+    words = [next(each.lines()) for each in report.findings]
+    assert words == [
+        "/usr/bin/other: a script for /usr/bin/perl, which is not in the image",
+        "/usr/bin/py: a script for /usr/bin/python3, which is not in the image",
+        "4 scripts of package debconf want /usr/bin/perl, which is not in the image: "
+        "/usr/bin/s0, /usr/bin/s2, /usr/bin/s3 and 1 more",
+    ]
+    assert report.to_json()["findings"][2]["files"] == [f"/usr/bin/s{number}" for number in (0, 2, 3, 4)]
+    assert report.to_json()["findings"][0]["files"] == ["/usr/bin/other"]
+    assert [each.finding.path for each in report.excused] == ["/usr/bin/s1"]
+    assert "3 warnings" in report.summary
 
 
 def test_the_config(tmp_path: Path) -> None:
@@ -368,18 +412,101 @@ def test_what_the_config_starts(run: dict[str, Any], words: str | None, tmp_path
     assert report.errors == ()
 
 
-def test_a_base_is_scanned_once_for_ever(tmp_path: Path) -> None:
+def test_a_base_is_scanned_once_for_ever_and_always_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     things: list[Thing] = [File("a", WRONG), Link("b", "a"), File("c.tar", EVIL), File("s", b"#!/x\n")]
     cache = tmp_path / "cache"
     first = audit(tmp_path, things, cache=cache)
     blobs = sorted((tmp_path / "layout/blobs/sha256").iterdir())
     layer = next(blob for blob in blobs if blob.name == first.errors[0].digest.removeprefix("sha256:"))
-    size = layer.stat().st_size
-    layer.write_bytes(bytes(size))  # nobody reads it again
-    again = audit_layout(tmp_path / "layout", cache=cache)[0]
+    with monkeypatch.context() as patched:
+        patched.setattr("rearch.oci.audit_scan.layer_entries", None)  # nobody unpacks it again
+        again = audit_layout(tmp_path / "layout", cache=cache)[0]
     assert (again.findings, again.files, again.nested) == (first.findings, first.files, first.nested)
-    with pytest.raises(WrongBlob):
-        audit_layout(tmp_path / "layout")
+    whole = layer.read_bytes()
+    for data, why in ((bytes(len(whole)), "its digest is sha256:"), (whole[:-1], "bytes, and should have"), (None, "")):
+        if data is None:
+            layer.unlink()
+        else:
+            layer.write_bytes(data)
+        told = []
+        for memory in (cache, None):
+            with pytest.raises(UnreadableLayer) as caught:
+                audit_layout(tmp_path / "layout", cache=memory)
+            told.append(caught.value.render())
+            assert isinstance(caught.value.cause, MissingBlob if data is None else WrongBlob)
+        assert told[0] == told[1]
+        assert (why or "the blob is missing") in told[0]
+
+
+def test_a_blob_is_read_once_in_an_audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named twice by one image, and by two images; cold and warm."""
+    things: list[Thing] = [File("x", RIGHT)]
+    start_layout(tmp_path / "layout")
+    images = [add_image(tmp_path / "layout", each, [things, [File("y")], things]) for each in (ARM64, AMD64)]
+    write_index_json(tmp_path / "layout", images)
+    opened: list[str] = []
+
+    def counted(layout: Any, descriptor: Any) -> Any:
+        opened.append(descriptor.digest)
+        return open_blob(layout, descriptor)
+
+    monkeypatch.setattr("rearch.oci.read_layer.open_blob", counted)
+    for _ in range(2):
+        opened.clear()
+        audit_layout(tmp_path / "layout", cache=tmp_path / "cache")
+        assert len(opened) == len(set(opened)) == 2
+
+
+BEHIND = tar(File("a")) + tar(File("b"))
+SPARSE = make_archive(pax(GNU__sparse__major="1", GNU__sparse__name="var/disk.img"), Member(name="GNUSparseFile.1/x"))
+HOSTILE = {
+    "behind the end": (BEHIND, "it is damaged: something stands behind the end of the tar"),
+    "leaves the tree": (tar(File("../../etc/evil")), "'../../etc/evil' has '..' in its name"),
+    "sparse": (SPARSE, "'var/disk.img' uses a sparse file"),
+    "cut off": (tar(File("a", bytes(9000)))[:4000], "'a' ends in the middle of the content of an entry"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_layer_that_cannot_be_read_is_named(kind: str, tmp_path: Path) -> None:
+    data, words = HOSTILE[kind]
+    layout = tmp_path / "layout"
+    good = make_image(layout, ARM64, [[File("x", RIGHT)]])
+    bad = put_bytes(layout, data, OCI_LAYER)
+    manifest = good.manifest.model_copy(update={"layers": (*good.manifest.layers, bad)})
+    entry = put_bytes(layout, document_bytes(manifest), OCI_MANIFEST, platform=PlatformObject.of(ARM64))
+    write_index_json(layout, (entry,))
+    with pytest.raises(UnreadableLayer) as caught:
+        audit_layout(layout)
+    error = caught.value
+    assert error.exit_code is ExitCode.VERIFICATION
+    assert error.render().splitlines() == [
+        f"error: {layout}: the image for linux/arm64, {entry.digest[:19]}: layer 2 cannot be read",
+        f"  {bad.digest}: {words}",
+        "hint: take the image from its source again; if it was published so, tell its publisher",
+    ]
+    with pytest.raises(UnreadableLayer, match=r"^old\.tar: the image for"):
+        audit_layout(layout, name="old.tar")
+
+
+def test_layers_that_do_not_fit_on_one_another(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableImage) as caught:
+        audit(tmp_path, [File("a")], [File("a/b")])
+    assert f"{tmp_path / 'layout'}: the image for linux/arm64" in caught.value.summary
+    assert "/a: a layer puts files below it" in caught.value.details[0]
+
+
+def test_a_report_is_called_what_the_user_called_the_layout(tmp_path: Path) -> None:
+    make_image(tmp_path, ARM64, [[File("x", RIGHT)]])
+    (report,) = audit_layout(tmp_path, name="old.tar")
+    assert report.name == "old.tar"
+    assert str(tmp_path) not in "\n".join(report.lines())
+    with pytest.raises(NothingToAudit, match=r"^old\.tar holds no image"):
+        audit_layout(tmp_path, name="old.tar", platforms=(V6,))
+    start_layout(tmp_path / "named")
+    image = add_image(tmp_path / "named", ARM64, [[File("x", RIGHT)]])
+    write_index_json(tmp_path / "named", (image.model_copy(update={"annotations": {REF_NAME: "1.2"}}),))
+    assert audit_layout(tmp_path / "named", name="old.tar")[0].name == "1.2"
 
 
 @pytest.mark.parametrize("junk", [b"", b"{", b"[]", b'{"files": 1}', b"\xff\xfe", b"[" * 100_000])

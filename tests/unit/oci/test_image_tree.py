@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from rearch.errors import VerificationError
+from rearch.formats.archive_errors import TruncatedArchive
 from rearch.model.platform import parse_platform
 from rearch.oci.entry import EntryKind
 from rearch.oci.image_tree import BrokenTree, ImageTree, Missing, read_tree
 from rearch.oci.layout import blob_path
+from rearch.oci.layout_errors import MissingBlob, WrongBlob
+from rearch.oci.read_layer import UnknownLayerType
+from rearch.oci.types import OCI_LAYER
 from tests.support.layouts import File, Folder, Hard, Link, Thing, make_image
 
 ARM64 = parse_platform("linux/arm64")
@@ -142,7 +146,7 @@ def test_layers_that_do_not_fit(tmp_path: Path, layers: list[list[Thing]], why: 
         _tree(tmp_path, *layers)
 
 
-def test_a_layer_is_read_once_and_what_is_damaged_is_read_again(tmp_path: Path) -> None:
+def test_what_is_remembered_counts_for_a_whole_blob_alone(tmp_path: Path) -> None:
     layout, cache = tmp_path / "layout", tmp_path / "cache"
     image = make_image(layout, ARM64, [[File("a\udc80", b"x", 0o4755, 5, 6), Link("l", "é")]], compress=True)
     layers = image.manifest.layers
@@ -151,7 +155,12 @@ def test_a_layer_is_read_once_and_what_is_damaged_is_read_again(tmp_path: Path) 
     data = blob.read_bytes()
     blob.chmod(0o600)
     blob.write_bytes(b"x" * len(data))
-    assert read_tree(layout, layers, cache).entries == first
+    with pytest.raises(WrongBlob, match="its digest is"):
+        read_tree(layout, layers, cache)
+    blob.unlink()
+    with pytest.raises(MissingBlob):
+        read_tree(layout, layers, cache)
+    blob.write_bytes(b"x" * len(data))
     (place,) = (path for path in cache.rglob("*.json"))
     for torn in (b"", b"[[", json.dumps([["a"]]).encode(), b"{}", b"[1]"):
         place.write_bytes(torn)
@@ -159,3 +168,19 @@ def test_a_layer_is_read_once_and_what_is_damaged_is_read_again(tmp_path: Path) 
             read_tree(layout, layers, cache)
     blob.write_bytes(data)
     assert read_tree(layout, layers, cache).entries == first
+
+
+def test_a_remembered_blob_is_hashed_and_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = _tree(tmp_path, [File("a", b"x")], cache=tmp_path / "cache").entries
+    monkeypatch.setattr("rearch.oci.image_tree_index.layer_entries", None)
+    assert _tree(tmp_path, [File("a", b"x")], cache=tmp_path / "cache").entries == first
+
+
+def test_what_is_remembered_of_a_packed_layer_says_nothing_of_a_plain_one(tmp_path: Path) -> None:
+    layout, cache = tmp_path / "layout", tmp_path / "cache"
+    layers = make_image(layout, ARM64, [[File("a", b"x")]], compress=True).manifest.layers
+    read_tree(layout, layers, cache)
+    with pytest.raises(TruncatedArchive):
+        read_tree(layout, [layers[0].model_copy(update={"media_type": OCI_LAYER})], cache)
+    with pytest.raises(UnknownLayerType):
+        read_tree(layout, [layers[0].model_copy(update={"media_type": "application/vnd.example"})], cache)

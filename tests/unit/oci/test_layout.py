@@ -203,6 +203,8 @@ def test_names(layout: Path) -> None:
     with pytest.raises(NoSuchImage) as missing:
         read_image(layout, ref="3")
     assert missing.value.names == ("1", "2", "docker.io/library/thing:2")
+    assert missing.value.details == ("it has 1, 2, docker.io/library/thing:2",)
+    assert missing.value.hint == "name one of those that it has"
     with pytest.raises(AmbiguousImage) as caught:
         read_image(layout)
     assert [text.split()[0] for text in caught.value.candidates] == ["linux/arm64", "linux/arm64"]

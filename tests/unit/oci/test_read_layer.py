@@ -7,7 +7,7 @@ import gzip
 import io
 import os
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import pytest
 from hypothesis import given, settings
@@ -85,6 +85,20 @@ def test_fields() -> None:
     header[329:345] = b"0000010\x000000021\0"
     ((device, _),) = read(sealed(bytes(header)) + END)
     assert device.device == (8, 17)
+
+
+@pytest.mark.parametrize(
+    ("records", "name"),
+    [
+        ({"GNU__sparse__major": "1", "path": "GNUSparseFile.1/x", "GNU__sparse__name": "disk.img"}, "disk.img"),
+        ({"path": "disk.img", "GNU__sparse__size": "9"}, "disk.img"),
+        ({"GNU__sparse__size": "9"}, "in the header"),
+    ],
+)
+def test_a_sparse_file_is_refused_by_its_name(records: dict[str, Any], name: str) -> None:
+    with pytest.raises(Unsupported, match=f"'{name}' uses a sparse file") as caught:
+        read(tar(pax(**records), Member(name="in the header")))
+    assert caught.value.entry == name
 
 
 def test_what_was_said_of_one_entry_is_not_said_of_the_next() -> None:

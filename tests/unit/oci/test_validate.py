@@ -298,6 +298,103 @@ def test_each_fault_is_found(layout: Layout, make: Callable[[Layout], list[Descr
     assert any(fault in text for text in found), found
 
 
+def _wrong_size(layout: Layout, entry: Descriptor) -> Descriptor:
+    return entry.model_copy(update={"size": entry.size + 1})
+
+
+def _wrong_digest(layout: Layout, entry: Descriptor) -> Descriptor:
+    """The document lies under another name than that of its bytes."""
+    digest = f"sha256:{'7' * 64}"
+    blob_path(layout.folder, entry.digest).rename(blob_path(layout.folder, digest))
+    return entry.model_copy(update={"digest": digest})
+
+
+Spoil = Callable[[Layout, Descriptor], Descriptor]
+
+
+@pytest.mark.parametrize("spoil", [_wrong_size, _wrong_digest])
+@pytest.mark.parametrize("what", ["manifest", "index"])
+def test_below_a_document_that_is_wrong_all_is_checked(layout: Layout, what: str, spoil: Spoil) -> None:
+    image = layout.image()
+    _flip(layout, _first_layer(layout, image))
+    entry = spoil(layout, image if what == "manifest" else layout.index(image))
+    found = layout.faults(entry)
+    assert len(found) == 2, found
+    assert found[0].startswith(f"index.json > {what} {short(entry)}")
+    assert ("and should have" if spoil is _wrong_size else "its digest is sha256:") in found[0]
+    assert "> layer 1: the blob is damaged: its digest is sha256:" in found[1]
+
+
+@pytest.mark.parametrize("spoil", [_wrong_size, _wrong_digest])
+def test_a_config_that_is_wrong_is_read_all_the_same(layout: Layout, spoil: Spoil) -> None:
+    image = layout.image(config={"architecture": "amd64", "rootfs": RootFs(diff_ids=("md5:0",))})
+    manifest = Manifest.model_validate_json(blob_path(layout.folder, image.digest).read_bytes())
+    made = manifest.model_copy(update={"config": spoil(layout, manifest.config)})
+    blob_path(layout.folder, image.digest).unlink()
+    entry = put_bytes(layout.folder, document_bytes(made), OCI_MANIFEST, platform=PlatformObject.of(ARM64))
+    words = [text.partition("> config: ")[2] for text in layout.faults(entry)]
+    assert words[0].startswith("the blob is damaged: ")
+    assert words[1:] == [
+        "it has 1 diff IDs, and the manifest 2 layers",
+        "diff ID 1 is no sha256 digest: 'md5:0'",
+        "it is for linux/amd64, and the index says linux/arm64",
+        "",  # the layer's own diff ID
+    ]
+
+
+@pytest.mark.parametrize("marker", [None, b"", b"[]", b'{"imageLayoutVersion":"2.0.0"}'])
+def test_below_a_marker_that_is_wrong_all_is_checked(layout: Layout, marker: bytes | None) -> None:
+    image = layout.image()
+    _flip(layout, _first_layer(layout, image))
+    write_index_json(layout.folder, [image])
+    (layout.folder / "oci-layout").unlink()
+    if marker is not None:
+        (layout.folder / "oci-layout").write_bytes(marker)
+    first, *rest = map(str, validate(layout.folder))
+    assert first.startswith("oci-layout: ")
+    assert "no OCI image layout" in first
+    assert len(rest) == 1
+    assert "> layer 1: the blob is damaged" in rest[0]
+
+
+def test_what_a_document_that_is_not_valid_names_is_no_stranger(layout: Layout) -> None:
+    inner, lost = layout.image(), layout.image(tar(Member(name="lost")))
+    _flip(layout, _first_layer(layout, inner))
+    entry = json.loads(inner.model_dump_json(by_alias=True, exclude_none=True))
+    raw = {"schemaVersion": 1, "manifests": [entry, {"digest": "sha256:no"}]}
+    bad = put_bytes(layout.folder, json.dumps(raw).encode(), OCI_INDEX)
+    cut = put_bytes(layout.folder, b"{", OCI_MANIFEST)
+    found = layout.faults(bad, cut)
+    assert f"index.json > index {short(bad)}: it is no valid document: schemaVersion" in found[0]
+    assert f"> manifest {short(inner)} (linux/arm64) > layer 1: the blob is damaged" in found[1]
+    assert f"index.json > manifest {short(cut)}: it is no valid document" in found[2]
+    strangers = found[3:]
+    assert f"warning: blobs/sha256/{lost.hex}: no document that can be read names this blob" in strangers
+    assert len(strangers) == 3
+    assert not any(inner.hex in text for text in strangers)
+
+
+def test_a_subject_is_no_stranger(layout: Layout) -> None:
+    about = put_bytes(layout.folder, b"{}", OCI_MANIFEST)
+    assert layout.faults(layout.image(subject=about)) == []
+    _flip(layout, about.digest)
+    (found,) = layout.faults(layout.image(subject=about))
+    assert "> subject: the blob is damaged" in found
+    blob_path(layout.folder, about.digest).unlink()
+    assert layout.faults(layout.image(subject=about)) == []
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_documents_that_name_each_other_in_circles_come_to_an_end(layout: Layout, version: int) -> None:
+    digests = [f"sha256:{digit * 64}" for digit in "123"]
+    entries = [{"mediaType": OCI_INDEX, "digest": digest, "size": 5} for digest in digests for _ in range(20)]
+    for digest in digests:
+        blob_path(layout.folder, digest).write_text(json.dumps({"schemaVersion": version, "manifests": entries}))
+    found = layout.faults(Descriptor(media_type=OCI_INDEX, digest=digests[0], size=5))
+    assert len(found) < 1000
+    assert all("names this blob" not in text for text in found)
+
+
 def test_a_fault_of_a_layer_that_images_share_is_told_once(layout: Layout) -> None:
     evil = tar(Member(name="/x"), Member(name="../y"))
     one = layout.image(evil)

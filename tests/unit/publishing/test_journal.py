@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rearch.publishing.journal import Journal
-from rearch.registry.push import Upload
+from rearch.registry.upload_place import Upload
 
 PLACE = "registry.example.org:5000/team/agent"
 D1, D2 = "sha256:" + "1" * 64, "sha256:" + "2" * 64

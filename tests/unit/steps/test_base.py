@@ -11,14 +11,18 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from rearch.errors import ExitCode, VerificationError
 from rearch.model.image import Accounts, Directory, User
 from rearch.model.platform import Platform, parse_platform
 from rearch.model.source import DebianFile, DebianPackage
 from rearch.model.step import BaseInputs, DebianOrigin, DiskOrigin, RegistryOrigin
+from rearch.oci.base_layers import BadBaseLayer, WrongBaseDiffId, WrongLayerCount
 from rearch.oci.disk_image import disk_digest
+from rearch.oci.image_tree_index import recall
 from rearch.oci.layout import put_bytes, read_image, start_layout, write_index_json
 from rearch.oci.layout_errors import NoSuchPlatform
 from rearch.oci.types import (
@@ -29,6 +33,7 @@ from rearch.oci.types import (
     ImageConfig,
     Manifest,
     PlatformObject,
+    RootFs,
     descriptor_of,
     document_bytes,
 )
@@ -36,6 +41,7 @@ from rearch.steps.base import WrongBase, run_base
 from rearch.steps.base_extras import DeclaredTwice
 from rearch.steps.context import FileChanged
 from rearch.steps.ports import Outcome, Workspace
+from tests.support.layouts import File, Thing, make_image
 from tests.support.workspace import make_workspace
 
 ARM64, ARMV7, ARMV6 = parse_platform("arm64"), parse_platform("arm/v7"), parse_platform("arm/v6")
@@ -262,3 +268,76 @@ def test_a_base_that_is_for_another_platform(
         f"the base docker.io/library/debian:bookworm-slim is for {found}, not for {platform}"
     )
     assert not (tmp_path / "work-1/files/index.json").exists()
+
+
+Way = Literal["layout", "archive", "registry"]
+WAYS: tuple[Way, ...] = ("layout", "archive", "registry")
+
+
+@dataclass
+class LayoutPuller:
+    """A registry that has what is in a layout."""
+
+    layout: Path
+
+    def pull(self, origin: RegistryOrigin, platform: Platform, layout: Path, work: Workspace) -> None:
+        for blob in (self.layout / "blobs/sha256").iterdir():
+            (layout / "blobs/sha256" / blob.name).write_bytes(blob.read_bytes())
+
+
+def taken_in(way: Way, project: Path, layers: list[list[Thing]], diff_ids: list[str] | None) -> tuple[Outcome, Path]:
+    """The base step for an image with these layers, whose config says these diff IDs, or the right ones."""
+    layout = project / "base"
+    image = make_image(layout, ARM64, layers, compress=True)
+    if diff_ids is not None:
+        config = image.config.model_copy(update={"rootfs": RootFs(diff_ids=tuple(diff_ids))})
+        manifest = image.manifest.model_copy(update={"config": put_bytes(layout, document_bytes(config), OCI_CONFIG)})
+        write_index_json(layout, [put_bytes(layout, document_bytes(manifest), OCI_MANIFEST)])
+    if way == "archive":
+        with tarfile.open(project / "base.tar", "w") as tar:
+            for each in sorted(layout.rglob("*")):
+                tar.add(each, each.relative_to(layout).as_posix(), recursive=False)
+    work = make_workspace(project / "work", project=project)
+    return run_base(
+        BaseInputs(platform=ARM64, origin=origin_of(way, project)), work, LayoutPuller(layout), FakeRootFs()
+    ), (work.caches)
+
+
+def origin_of(way: Way, project: Path) -> DiskOrigin | RegistryOrigin:
+    if way == "registry":
+        (top,) = json.loads((project / "base/index.json").read_bytes())["manifests"]
+        return RegistryOrigin(reference="base", digest=top["digest"])
+    path = "base" if way == "layout" else "base.tar"
+    return DiskOrigin(path=path, kind=way, ref="", digest=disk_digest(project / path, way))
+
+
+ZEROS = f"sha256:{'0' * 64}"
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("diff_ids", "error"), [([ZEROS], WrongBaseDiffId), ([], WrongLayerCount), ([ZEROS] * 2, WrongLayerCount)]
+)
+def test_a_base_whose_config_is_not_about_its_layers(
+    way: Way, diff_ids: list[str], error: type[VerificationError], tmp_path: Path
+) -> None:
+    with pytest.raises(error) as caught:
+        taken_in(way, tmp_path, [[File("f", b"f")]], diff_ids)
+    assert caught.value.exit_code is ExitCode.VERIFICATION
+    assert "the base base" in caught.value.summary
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_hostile_name_in_a_base_is_found_when_it_is_taken_in(way: Way, tmp_path: Path) -> None:
+    with pytest.raises(BadBaseLayer) as caught:
+        taken_in(way, tmp_path, [[File("f")], [File("../f")]], None)
+    assert caught.value.exit_code is ExitCode.VERIFICATION
+    assert (caught.value.number, caught.value.entry) == (2, "../f")
+    assert caught.value.summary.startswith("the base base")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_in_a_base_is_remembered_for_the_builder(way: Way, tmp_path: Path) -> None:
+    _outcome, caches = taken_in(way, tmp_path, [[File("f")]], None)
+    (layer,) = read_image(tmp_path / "base").manifest.layers
+    assert [entry.path for entry in recall(caches / "layers", layer) or ()] == ["f"]

@@ -9,13 +9,16 @@ import pytest
 
 from rearch.errors import ExitCode
 from rearch.model.platform import parse_platform
+from rearch.oci.base_layers import BadBaseLayer
 from rearch.oci.dockerfile.errors import BadDockerfile
 from rearch.oci.embedded.bases import BaseTriggers, WrongBase
+from rearch.oci.entry import EntryKind, LayerEntry
+from rearch.oci.image_tree_index import remember
 from rearch.oci.layer import ContentChanged
-from rearch.oci.layout import blob_path
-from rearch.oci.types import HealthcheckConfig, document_bytes
+from rearch.oci.layout import blob_path, put_bytes, write_index_json
+from rearch.oci.types import OCI_LAYER, OCI_MANIFEST, HealthcheckConfig, document_bytes
 from tests.support.embedded import ARM64, EPOCH, Bench
-from tests.support.layouts import File, make_image
+from tests.support.layouts import File, make_image, make_tar
 
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -203,3 +206,31 @@ def test_the_error_says_where_and_what(bench: Bench) -> None:
         "error: t.j2: 2 problems\n  t.j2:2: ff is not in the context; is 'f' meant?\n"
         "  t.j2:3: fff is not in the context"
     )
+
+
+def test_a_layer_of_a_base_that_cannot_be_read_is_named(bench: Bench) -> None:
+    image = make_image(bench.folder / "base", bench.platform, [[File("b", b"b")], [File("x"), File("../c")]])
+    bench.stages["base"] = bench.folder / "base"
+    for text in ("FROM base\nWORKDIR /w\n", "FROM scratch\nCOPY --from=base /b /\n"):
+        with pytest.raises(BadBaseLayer) as caught:
+            bench.build(text)
+        assert caught.value.exit_code is ExitCode.VERIFICATION
+        assert caught.value.summary == (
+            f"the base base: layer 2 ({image.manifest.layers[1].digest}): '../c' has '..' in its name"
+        )
+
+
+def test_a_layer_that_is_cut_off_where_content_is_taken_from_it(bench: Bench) -> None:
+    whole = make_image(bench.folder / "base", bench.platform, [[File("b", b"b")], [File("c", b"c" * 3000)]])
+    cut = put_bytes(bench.folder / "base", make_tar([File("c", b"c" * 3000)])[:2000], OCI_LAYER)
+    layers = (whole.manifest.layers[0], cut)
+    manifest = document_bytes(whole.manifest.model_copy(update={"layers": layers}))
+    write_index_json(bench.folder / "base", [put_bytes(bench.folder / "base", manifest, OCI_MANIFEST)])
+    bench.stages["base"] = bench.folder / "base"
+    # As if an older rearch, which took such layers, had remembered what is in it.
+    entry = LayerEntry(path="c", kind=EntryKind.FILE, mode=0o644, size=3000)
+    remember(bench.folder / "layers", cut, [entry])
+    with pytest.raises(BadBaseLayer, match="ends in the middle of") as caught:
+        bench.build("FROM scratch\nCOPY --from=base /c /\n")
+    assert caught.value.summary.startswith(f"the base base: layer 2 ({cut.digest}): ")
+    assert (caught.value.base, caught.value.number, caught.value.entry) == ("base", 2, "c")

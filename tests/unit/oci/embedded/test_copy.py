@@ -299,3 +299,23 @@ def test_every_missing_file_is_told_at_once_and_nothing_is_made(bench: Bench) ->
         "5",
     ]
     assert not list((bench.folder / "1/layout/blobs/sha256").iterdir())
+
+
+def test_names_that_no_reader_takes_are_refused_with_their_line(bench: Bench) -> None:
+    bench.put("odd/a\nb")
+    bench.link("bad/l", "a\x01b")
+    deep = "/d" * 129
+    for text, why in (
+        ("COPY odd /o/", "'/o/a\\nb' has control characters in its name"),
+        ("COPY bad /o/", "'/o/l' is a link with control characters in its target"),
+        (f"WORKDIR {deep}", "is 129 folders deep; 128 is the limit"),
+        (f"COPY f {deep}", "is 129 folders deep; 128 is the limit"),
+        (f"COPY f /{'n' * 256}", "has a part of more than 255 bytes in its name"),
+        (f"COPY f {('/' + 'n' * 200) * 11}", "has a name of more than 2048 bytes"),
+    ):
+        with pytest.raises(BadDockerfile) as caught:
+            bench.build(f"FROM base\n\n{text}\n")
+        assert caught.value.summary.startswith("t.j2:3: ")
+        assert why in caught.value.summary
+    built = bench.build(f"FROM base\nWORKDIR {'/d' * 128}\n")  # as deep as can be, and read again
+    assert "/".join("d" * 128) in built.lines()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import io
+import random
 import tarfile
 from pathlib import Path
 
 import pytest
 
 from rearch.errors import ExitCode, HostileInputError
+from rearch.formats.archive_errors import TruncatedArchive
 from rearch.oci.dockerfile.errors import BadDockerfile
 from tests.support.debian_archive import packed
 from tests.support.embedded import Bench
@@ -129,3 +131,23 @@ def test_an_old_tar_without_magic_is_unpacked(bench: Bench) -> None:
     data[148:156] = f"{sum(data[:512]):06o}\0 ".encode()
     bench.put("x", bytes(data))
     assert set(bench.build("FROM scratch\nADD x /to\n").tree.entries) == {"to", "to/f"}
+
+
+@pytest.mark.parametrize("packing", ["gz", "xz", "zst", "bz2"])
+def test_a_compressed_stream_that_ends_within_the_first_header(bench: Bench, packing: str) -> None:
+    import bz2
+
+    header = make_tar([File("f", random.Random(1).randbytes(500))])[:300]
+    whole = bz2.compress(header) if packing == "bz2" else packed(header, packing)
+    bench.put("x.tar.gz", whole[:-10])
+    with pytest.raises(TruncatedArchive, match=r"t\.j2:2: x\.tar\.gz ends in the middle of a compressed stream"):
+        bench.build("FROM scratch\nADD x.tar.gz /to/\n")
+    assert not list((bench.folder / "1/layout/blobs/sha256").iterdir())
+    for text in ("ADD --unpack=false", "COPY"):
+        assert set(bench.build(f"FROM scratch\n{text} x.tar.gz /to/\n").tree.entries) == {"to", "to/x.tar.gz"}
+
+
+def test_an_archive_that_would_go_too_deep_is_told_with_its_line(bench: Bench) -> None:
+    bench.put("x.tar", make_tar([File("d/" * 70 + "f")]))
+    with pytest.raises(BadDockerfile, match=r"(?s)t\.j2:2: '/to/to/.* is 129 folders deep; 128 is the limit"):
+        bench.build(f"FROM scratch\nADD x.tar {'/to' * 60}\n")
