@@ -10,6 +10,7 @@ from tests.bench.measure import Figure
 from tests.bench.memory import memory
 from tests.bench.noop import noop
 from tests.bench.planning import planning
+from tests.bench.publish import publish
 from tests.bench.schedule import schedule
 
 ALL: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -18,6 +19,7 @@ ALL: dict[str, Callable[[], Iterator[Figure]]] = {
     "schedule": schedule,
     "memory": memory,
     "images": images,
+    "publish": publish,
 }
 
 

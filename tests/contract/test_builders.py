@@ -1,8 +1,9 @@
 """One suite for all image builders (steps.ports.ImageBuilder), against a real Docker engine and a real buildah.
 
 A Dockerfile without RUN gives the same file tree and the same config, whoever builds it: path, kind, mode, owner, link
-target, content; how the container is started. Where the engines themselves disagree is listed in DIFFERENCES (tests/support/builder_cases.py), each with
-its reason and with the value that it has there: a difference that goes away fails the suite, too.
+target, content; how the container is started. Where the engines themselves disagree is listed in DIFFERENCES
+(tests/support/builder_cases.py), each with its reason and with the value that it has there: a difference that goes
+away fails the suite, too.
 """
 
 from __future__ import annotations
