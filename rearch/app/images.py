@@ -41,6 +41,7 @@ def audit_target(request: Request, name: str, report: Reporter) -> tuple[AuditRe
             platforms=request.platforms or (),
             allowed=_allowed(target.repository, request) if target.repository else NOTHING,
             cache=adapters.cache / "audit",
+            name=name,
         )
 
 

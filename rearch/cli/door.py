@@ -100,3 +100,9 @@ def words(text: str) -> tuple[str, ...]:
 def environment() -> dict[str, str]:
     """The process's environment, read in one place."""
     return dict(os.environ)
+
+
+def no_flag(word: str, task: str) -> None:
+    """invoke takes whatever stands first for a positional argument, `--help` too. Errors: UsageError."""
+    if word.startswith("-"):
+        raise UsageError(f"{word} stands where the name is wanted", hint=f"the flags are told by `--help {task}`")

@@ -8,7 +8,7 @@ import sys
 from invoke import Context, task
 
 from rearch.cli.build import Given, make_request
-from rearch.cli.door import answer, environment, guarded, say
+from rearch.cli.door import answer, environment, guarded, no_flag, say
 from rearch.errors import ExitCode
 
 PROJECT = "the project's folder; default: the one around here"
@@ -36,6 +36,7 @@ def audit(
     project: str = "",
 ) -> int:
     """Read every ELF file of every layer of an image, and compare it with the platform it is labelled for."""
+    no_flag(target, "audit")
     from rearch.app.images import audit_target
     from rearch.host.progress import reporter
 
@@ -57,6 +58,7 @@ def audit(
 @guarded
 def validate(context: Context, target: str, json: bool = False, project: str = "") -> int:
     """Recompute every digest, size and diff ID of a layout, and list all faults at once."""
+    no_flag(target, "validate")
     from rearch.app.images import validate_target
     from rearch.host.progress import reporter
 

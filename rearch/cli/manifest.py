@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from invoke import Context, task
 
-from rearch.cli.door import answer, environment, guarded, project_root
+from rearch.cli.door import answer, environment, guarded, no_flag, project_root
 from rearch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ def inspect(
     project: str = "",
 ) -> int:
     """Show the platforms of an image, with digests, sizes, annotations, attestations and base."""
+    no_flag(target, "inspect")
     from rearch.app.inspect import inspect_target, raw_target
 
     request = _request(context, project, offline=offline)

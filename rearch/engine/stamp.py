@@ -43,7 +43,7 @@ class Stamp:
             "environment": {
                 name: value
                 for name, value in sorted(environment.items())
-                if name in _WATCHED or name.startswith("REARCH_")
+                if name in _WATCHED or (name.startswith("REARCH_") and not name.startswith("REARCH_LOGIN_"))
             },
             "code": _code(),
         }

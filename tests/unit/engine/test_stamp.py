@@ -91,3 +91,14 @@ def test_a_torn_note_is_no_note(project: Path) -> None:
     for text in ("", "[]", "{", '{"asked": 1}'):
         note.write_text(text)
         assert _stamp(project).answer() is None
+
+
+def test_a_login_is_not_written_down(tmp_path: Path) -> None:
+    environment = {"REARCH_CACHE": str(tmp_path / "cache"), "REARCH_LOGIN_PASSWORD": "hunter2"}
+    watched = tmp_path / "file"
+    watched.write_text("x")
+    os.utime(watched, (1, 1))
+    Stamp(tmp_path, {}, environment).leave(watched=[watched], results=[], answer=["x"])
+    files = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert files
+    assert all(b"hunter2" not in path.read_bytes() for path in files)

@@ -102,7 +102,9 @@ class Failing:
         raise CorruptArchive("layer sha256:1234", None, "bad checksum")
 
 
-@pytest.mark.parametrize("data", [ELF, gzip.compress(bytes(range(256)) * 999, 0, mtime=0), make_tar([File("x", bytes(9000))])])
+@pytest.mark.parametrize(
+    "data", [ELF, gzip.compress(bytes(range(256)) * 999, 0, mtime=0), make_tar([File("x", bytes(9000))])]
+)
 def test_where_the_layer_itself_is_damaged_that_is_said(data: bytes) -> None:
     with pytest.raises(CorruptArchive, match="layer sha256:1234"):
         look(data[:HEAD], Failing())
