@@ -169,7 +169,9 @@ def lost_platforms(indexes: Sequence[BuiltIndex], before: Sequence[Mapping[str, 
         lost = [platform for platform in had if platform not in index.result.facts["platforms"]]
         if lost:
             more = ", ".join(lost)
-            texts.append(f"{index.name} in output/ had {more} too, which this build was not asked for: it is without now")
+            texts.append(
+                f"{index.name} in output/ had {more} too, which this build was not asked for: it is without now"
+            )
     return tuple(texts)
 
 

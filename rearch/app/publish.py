@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,15 +15,15 @@ from rearch.app.registries import registry_client
 from rearch.app.request import Request
 from rearch.host.process import Processes
 from rearch.model.settings import PublishSettings, Settings
-from rearch.planning.publish_targets import LayoutTarget, Target, parse_target
+from rearch.planning.publish_targets import LayoutTarget, RegistryTarget, Target, parse_target
 from rearch.planning.publish_values import PublishOptions
 from rearch.publishing.built import Built, read_built
-from rearch.publishing.errors import NoTarget
+from rearch.publishing.errors import NoTarget, OfflineRegistry
 from rearch.publishing.journal import FOLDER, Journal
 from rearch.publishing.lag import Lag
 from rearch.publishing.outcome import PublishResult
 from rearch.publishing.publisher import Publisher
-from rearch.publishing.records import write_records
+from rearch.publishing.records import check_image_refs, write_records
 from rearch.publishing.registry_side import RegistrySide
 from rearch.registry.push import RegistryPusher
 from rearch.report import Reporter, Said
@@ -48,21 +48,39 @@ class PublishOrder:
 def publish(request: Request, order: PublishOrder, report: Reporter) -> PublishResult:
     """Publish, or with `dry_run` tell what would change. What got through and what did not is in the result.
 
-    Errors: those of read_built; NoTarget, BadTarget, BadTags; Interrupted.
+    Errors: those of read_built; NoTarget, BadTarget, BadTags, OfflineRegistry, NoRoomForRefs; Interrupted.
     """
     from rearch.config.settings import settings_origins
 
     settings, _ = settings_origins(request.project, environment=request.environment, flags=request.flags)
+    _refuse(request, order, settings)
     output = request.project / settings.output
     around = _Around(request, settings, output, report)
     with _held(output):
         built = read_built(output, stacks=request.stacks, only=request.only, require_smoke=request.require_smoke)
         _warn(built, report)
-        results = [_publish(part, options, order, around) for part, options in _parts(built, request, order)]
+        parts = tuple(_parts(built, request, order))
+        if settings.offline:
+            _refuse_registries(target for _, options in parts for target in options.targets)
+        results = [_publish(part, options, order, around) for part, options in parts]
         result = _joined(results)
         if not order.dry_run:
             write_records(result, output, order.image_refs)
     return result
+
+
+def _refuse(request: Request, order: PublishOrder, settings: Settings) -> None:
+    """What the flags alone show to be impossible, before anything is read. Errors: OfflineRegistry, NoRoomForRefs."""
+    if settings.offline:
+        _refuse_registries(_target(text, request.project) for text in order.to)
+    if order.image_refs is not None:
+        check_image_refs(order.image_refs)
+
+
+def _refuse_registries(targets: Iterable[Target]) -> None:
+    names = dict.fromkeys(target.registry for target in targets if isinstance(target, RegistryTarget))
+    if names:
+        raise OfflineRegistry(tuple(names))
 
 
 def _publish(built: Sequence[Built], options: PublishOptions, order: PublishOrder, around: _Around) -> PublishResult:

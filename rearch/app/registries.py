@@ -11,7 +11,6 @@ from rearch.registry.client import RegistryClient
 from rearch.registry.credentials import Credential, DockerConfig
 from rearch.registry.patience import Patience
 
-
 NAMES = ("REARCH_LOGIN_REGISTRY", "REARCH_LOGIN_USER", "REARCH_LOGIN_PASSWORD")
 
 

@@ -9,17 +9,17 @@ from pathlib import Path
 
 from rearch.errors import UsageError
 from rearch.model.platform import PLATFORMS, Platform
-from rearch.model.reference import BadReference, parse_reference
+from rearch.model.reference import BadReference, hide_login, parse_reference
 
 
 class NoSuchTarget(UsageError):
     """What was named is neither a layout, an archive, an image of output/ nor a reference."""
 
     def __init__(self, target: str, images: Sequence[str]) -> None:
-        self.target = target
+        self.target = hide_login(target)
         near = difflib.get_close_matches(target, images, n=1)
         known = f"output/images has {', '.join(images)}" if images else "output/images holds no image"
-        super().__init__(f"there is no layout, archive or image {target}", (known,), hint=_hint(target, near))
+        super().__init__(f"there is no layout, archive or image {self.target}", (known,), hint=_hint(target, near))
 
 
 def _hint(target: str, near: Sequence[str]) -> str:

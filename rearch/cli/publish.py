@@ -115,5 +115,15 @@ def _sum(result: PublishResult) -> str:
     """One line for a log."""
     new = [tag for tag in result.tags if tag.how != "unchanged"]
     if not new and not result.errors:
-        return f"nothing to do: {len(result.tags)} tags as they should be"
-    return f"{len(new)} tags set, {len(result.tags) - len(new)} as they were, {result.bytes_sent / 1e6:.1f} MB sent"
+        return f"nothing to do: {_count(len(result.tags))} as {_pronoun(len(result.tags))} should be"
+    old = len(result.tags) - len(new)
+    kept = f"{old} as {_pronoun(old)} {'was' if old == 1 else 'were'}"
+    return f"{_count(len(new))} set, {kept}, {result.bytes_sent / 1e6:.1f} MB sent"
+
+
+def _count(tags: int) -> str:
+    return f"{tags} tag{'s' * (tags != 1)}"
+
+
+def _pronoun(tags: int) -> str:
+    return "it" if tags == 1 else "they"

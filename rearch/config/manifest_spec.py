@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +18,12 @@ from rearch.model.publish import (
     SpecPlatform,
     platform_problems,
 )
-from rearch.model.reference import BadReference, parse_reference
+from rearch.model.reference import BadReference, hide_login, parse_reference
 from rearch.model.tag import TAG_RULE, is_tag
 
 _WORDS = ("ARCH", "OS", "VARIANT")
+# The key stays, and what follows up to the last @ of no digest goes: a password may have blanks and colons.
+_LINE_LOGIN = re.compile(r"""(?P<key>^\s*(?:-\s+)*(?:[\w"']+\s*:\s+)?["']?)(?P<login>.+)(?=@(?!sha256:))""")
 
 
 class BadManifestSpec(ConfigProblems):
@@ -56,8 +59,14 @@ def read_manifest_spec(path: Path) -> ManifestSpec:
     files = ProjectFiles(place.parent)
     spec = _checked(files, place.name)
     if spec is None or files.problems:
-        raise BadManifestSpec(replace(problem, file=str(path)) for problem in files.problems)
+        raise BadManifestSpec(_shown(problem, path) for problem in files.problems)
     return spec
+
+
+def _shown(problem: Problem, path: Path) -> Problem:
+    """The problem under the name that the user gave the file, and without a login that stands in its line."""
+    hidden = _LINE_LOGIN.sub(lambda found: found["key"] + "*" * len(found["login"]), problem.source)
+    return replace(problem, file=str(path), source=hidden)
 
 
 def _checked(files: ProjectFiles, name: str) -> ManifestSpec | None:
@@ -120,7 +129,9 @@ def _image(template: str, platform: SpecPlatform, problems: list[str]) -> str:
         parse_reference(image)
     except BadReference as error:
         why = f"at character {error.at + 1}, {error.why}"
-        problems.append(f"--template: {image!r} for {platform} is no reference: {why}{_why(template, platform, image)}")
+        problems.append(
+            f"--template: {hide_login(image)!r} for {platform} is no reference: {why}{_why(template, platform, image)}"
+        )
     return image
 
 
@@ -139,7 +150,7 @@ def _same_names(template: str, platforms: Sequence[SpecPlatform], images: Sequen
             missing = next(
                 (word for word in _WORDS if word not in template and _differs(word, other, platform)), "ARCH"
             )
-            yield f"--template gives {image} for {other} and for {platform}: put {missing} into it"
+            yield f"--template gives {hide_login(image)} for {other} and for {platform}: put {missing} into it"
 
 
 def _differs(word: str, one: SpecPlatform, other: SpecPlatform) -> bool:
@@ -159,7 +170,7 @@ def _target(target: str) -> Iterator[str]:
     try:
         reference = parse_reference(target)
     except BadReference as error:
-        yield f"--target: {target!r} is no reference: at character {error.at + 1}, {error.why}"
+        yield f"--target: {hide_login(target)!r} is no reference: at character {error.at + 1}, {error.why}"
         return
     if reference.digest is not None:
         yield "--target: a digest cannot be written to: name a tag"

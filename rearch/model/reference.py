@@ -23,16 +23,32 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _ONLY_DIGITS = re.compile(r"[0-9a-f]{64}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+# Greedy: a password may have an @ of its own. What follows the @ of a digest is no host.
+_LOGIN = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)?.*@(?!(?:sha256|sha512|sha384|sha1|md5|blake3):)", re.S)
+NO_LOGIN = "a reference has no login; logins belong in `docker login`"
+
+
+def has_login(text: str) -> bool:
+    """Whether something stands before an `@` that begins no digest, as in `user:password@example.org/a`."""
+    return _LOGIN.match(text) is not None
+
+
+def hide_login(text: str) -> str:
+    """A reference as it may be shown, right or wrong: `***@` for what stands before an `@` that begins no digest."""
+    return _LOGIN.sub(lambda found: f"{found['scheme'] or ''}***@", text, count=1)
 
 
 class BadReference(UsageError):
-    """A text that names no image. `at` is the place of the first character that does not fit, from 0."""
+    """A text that names no image. `at` is the place of the first character that does not fit, from 0.
+
+    `text` is what was read, without a login. With one, `at` is where the login begins.
+    """
 
     def __init__(self, text: str, at: int, why: str, hint: str | None = None) -> None:
-        self.text = text
+        self.text = hide_login(text)
         self.at = at
         self.why = why
-        shown = "".join(char if char.isprintable() else "?" for char in text)
+        shown = "".join(char if char.isprintable() else "?" for char in self.text)
         super().__init__(
             f"not a reference to an image: {shown!r}",
             (shown, " " * at + "^ " + why),
@@ -98,6 +114,10 @@ def parse_reference(text: str) -> Reference:
 def _check_shape(text: str) -> None:
     if not text:
         raise BadReference(text, 0, "it is empty")
+    if login := _LOGIN.match(text):
+        raise BadReference(
+            text, len(login["scheme"] or ""), NO_LOGIN, "leave it out, and run `docker login REGISTRY` once"
+        )
     blank = next((at for at, char in enumerate(text) if char.isspace() or not char.isprintable()), None)
     if blank is not None:
         raise BadReference(text, blank, "blanks and control characters cannot be part of it")

@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rearch.errors import UsageError
-from rearch.model.reference import HUB, BadReference, Reference, parse_reference
+from rearch.model.reference import HUB, NO_LOGIN, BadReference, Reference, has_login, hide_login, parse_reference
 
 LAYOUT = "oci:"
 _OTHER_TRANSPORTS = re.compile(
     r"(docker|docker-archive|oci-archive|oci-layout|dir|docker-daemon|containers-storage|docker-image|registry):"
     r"(?![0-9]+(?:/|\Z))"
 )
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +80,12 @@ def place_name(target: Target, repository: str) -> str:
 
 
 class BadTarget(UsageError):
-    """A text after --to that names no place to publish to."""
+    """A text after --to that names no place to publish to. `text` is what was read, without a login."""
 
     def __init__(self, text: str, why: str, details: Iterable[str] = ()) -> None:
-        self.text = text
+        self.text = hide_login(text)
         self.why = why
-        shown = "".join(char if char.isprintable() else "?" for char in text)
+        shown = "".join(char if char.isprintable() else "?" for char in self.text)
         super().__init__(
             f"--to: nothing can be published to {shown!r}: {why}",
             tuple(details),
@@ -95,11 +97,15 @@ def parse_target(text: str) -> Target:
     """Read `registry.example/prefix`, `localhost:5000`, `prefix` (of docker.io), `oci:FOLDER`. Errors: BadTarget."""
     if text.startswith(LAYOUT):
         return _layout(text)
+    if has_login(text):
+        raise BadTarget(text, NO_LOGIN)
     if other := _OTHER_TRANSPORTS.match(text):
         raise BadTarget(text, f"{other[0]} is no kind of target that rearch knows")
     plain = text.removesuffix("/")
     if not plain:
         raise BadTarget(text, "it is empty")
+    if scheme := _SCHEME.match(text):
+        raise BadTarget(text, f"no {scheme[0]} is wanted")
     if "@" in plain or ":" in plain.partition("/")[2]:
         raise BadTarget(text, "it has a tag or a digest")
     try:

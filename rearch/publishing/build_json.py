@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from rearch.publishing.errors import DamagedBuildFile
+
 PASSED, NOT_RUN = "passed", "not run"
 
 
@@ -33,12 +35,29 @@ class ImageRow:
 
 
 def image_rows(path: Path) -> tuple[ImageRow, ...]:
-    """What stands there; nothing where there is no such file, or it is torn. A field that is missing is empty."""
+    """What stands there; nothing where there is no such file. A field that is missing is empty.
+
+    Errors: DamagedBuildFile (torn, or not of the shape that it is written in).
+    """
     try:
         found = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except FileNotFoundError:
         return ()
+    except ValueError as error:
+        raise DamagedBuildFile(path, str(error)) from error
+    if (why := _misshape(found)) is not None:
+        raise DamagedBuildFile(path, why)
     return tuple(_image(entry) for entry in _rows(found, "images") if entry.get("component"))
+
+
+def _misshape(found: object) -> str | None:
+    """Why it cannot be what engine/index.py wrote. A build without images is no fault."""
+    if not isinstance(found, dict):
+        return "it is no JSON object"
+    images = found.get("images", [])
+    if not isinstance(images, list) or not all(isinstance(entry, dict) for entry in images):
+        return "`images` is no list of objects"
+    return None
 
 
 def _rows(found: object, key: str) -> Iterator[Mapping[str, object]]:

@@ -40,9 +40,9 @@ def read_built(
 ) -> tuple[Built, ...]:
     """The images that build.json names, of these stacks and components, in its order; each compared with its layout.
 
-    The layout's index and the manifests in it are read and hashed, of the blobs the sizes are looked at (their digests
-    are computed when they are sent). Errors: NothingToPublish, NotAudited, NotStarted, ChangedAfterAudit, MissingBlob,
-    WrongBlob, NoLayout, BadDocument.
+    The layout's index and the manifests in it are read and hashed, of the blobs the sizes are looked at (BlobCheck
+    hashes those of images with which something is to be done). Errors: DamagedBuildFile, NothingToPublish, NotAudited,
+    NotStarted, ChangedAfterAudit, MissingBlob, WrongBlob, NoLayout, BadDocument.
     """
     entries = _chosen(output, image_rows(output / "build.json"), stacks, only)
     missing = [name for entry in entries for name in _unaudited(entry)]

@@ -28,6 +28,38 @@ class NothingToPublish(UsageError):
         )
 
 
+class DamagedBuildFile(UsageError):
+    """output/build.json is there, and is not what a build writes. `why` is a line."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.path = path
+        self.why = why
+        super().__init__(f"{path} is damaged", (why,), hint="`invoke build` writes it again; then publish")
+
+
+class NoRoomForRefs(UsageError):
+    """--image-refs names a file that cannot be written. `why` is the end of a sentence."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.path = path
+        self.why = why
+        super().__init__(
+            f"--image-refs {path}: {why}", hint="nothing was published; create the folder, or name another file"
+        )
+
+
+class OfflineRegistry(UsageError):
+    """No network, and a registry as the target."""
+
+    def __init__(self, registries: Sequence[str]) -> None:
+        self.registries = tuple(registries)
+        super().__init__(
+            "--offline and a registry contradict each other",
+            tuple(f"it cannot be published to {registry} without network" for registry in registries),
+            hint="leave --offline out (or `offline` of the settings), or publish to a folder: --to oci:FOLDER",
+        )
+
+
 class NoTarget(UsageError):
     """Neither --to nor the stack says where to."""
 

@@ -64,7 +64,7 @@ class LayoutSide:
         if has_size(blob_path(layout, order.blob.digest), order.blob.size):
             return 0
         with open_blob(source.parents[2], pointer(order.blob)):
-            pass  # which reads and hashes all of it
+            pass  # which reads and hashes all of it: a registry compares what comes, and here nobody else does
         link_blob(source, layout, order.blob.digest)
         return order.blob.size
 

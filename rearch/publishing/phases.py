@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rearch.engine.refused import HostError, is_refusal
 from rearch.errors import Interrupted, RearchError
-from rearch.publishing.errors import HeldBack
+from rearch.publishing.errors import ChangedAfterAudit, HeldBack
 from rearch.publishing.work import Work, is_untouched
 
 if TYPE_CHECKING:  # what sets tags is imported when there is one to set
@@ -27,6 +27,12 @@ class Alarm:
     """Set when a file of output/ turned out to be another than was audited: then no target gets a further tag."""
 
     because: RearchError | None = None
+
+    def hold_back(self, works: Sequence[Work]) -> None:
+        """Let nothing more be done for these, where it is set."""
+        if self.because is not None:
+            for work in works:
+                work.error = work.error or HeldBack(work.place, self.because)
 
 
 class Phases:
@@ -57,7 +63,7 @@ class Phases:
             for tag in filter(is_untouched, work.tags):
                 live = self._live.get(str(tag.place))
                 work.done(tag, tag.after or "", "unchanged", dict(live.platforms) if live is not None else None)
-        busy = [work for work in self._works if not work.planned.is_done and work.error is None]
+        busy = [work for work in self._works if work.is_busy]
         if busy:
             with ThreadPoolExecutor(THREADS, thread_name_prefix="publish") as pool:
                 self._run(pool, busy)
@@ -71,7 +77,7 @@ class Phases:
             )
         self._phase(pool, ((work, partial(work.send_child, child)) for work in works for child in work.children()))
         self._phase(pool, ((work, work.send_index) for work in works if work.sends_index))
-        self._hold_back(works)
+        self._alarm.hold_back(works)
         for single in (True, False):
             self._phase(pool, (job for work in works for job in self._tags(work, single=single)))
 
@@ -97,7 +103,7 @@ class Phases:
             if isinstance(error, Interrupted):
                 raise error
             work.error = work.error or error
-            if _is_tampering(error):
+            if is_tampering(error):
                 self._alarm.because = self._alarm.because or error
 
     def _one(self, work: Work, job: Callable[[], None]) -> None:
@@ -106,18 +112,13 @@ class Phases:
         if work.error is None:
             job()
 
-    def _hold_back(self, works: Sequence[Work]) -> None:
-        if (because := self._alarm.because) is not None:
-            for work in works:
-                work.error = work.error or HeldBack(work.place, because)
 
-
-def _is_tampering(error: RearchError) -> bool:
+def is_tampering(error: RearchError) -> bool:
     """Whether it says that output/ is not what was audited."""
     from rearch.oci.layout_errors import MissingBlob, WrongBlob
     from rearch.registry.push_errors import SourceChanged
 
-    return isinstance(error, SourceChanged | WrongBlob | MissingBlob)
+    return isinstance(error, ChangedAfterAudit | SourceChanged | WrongBlob | MissingBlob)
 
 
 def _error(future: Future[None]) -> RearchError | None:

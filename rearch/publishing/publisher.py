@@ -16,7 +16,7 @@ from rearch.planning.publish_values import LiveTag, PlannedImage, PublishOptions
 from rearch.publishing.built import Built
 from rearch.publishing.lag import Lag
 from rearch.publishing.outcome import PublishResult
-from rearch.publishing.phases import THREADS, Alarm, Phases
+from rearch.publishing.phases import THREADS, Alarm, Phases, is_tampering
 from rearch.publishing.work import Work
 
 if TYPE_CHECKING:
@@ -80,11 +80,28 @@ class Publisher:
         known, plan = self._plan(compare=False)
         works = self._works(plan, known)
         alarm = Alarm()
+        self._check(works, alarm)
         jobs = [self._phases(name, works, known, alarm).run for name in self._sides]
         self._together(jobs, len(jobs))
         return PublishResult(
             outcomes=tuple(work.outcome() for work in works), bytes_sent=sum(work.sent for work in works)
         )
+
+    def _check(self, works: Sequence[Work], alarm: Alarm) -> None:
+        """Before anything is sent: the files of all images with which something is done, on any target."""
+        busy = [work for work in works if work.is_busy]
+        if not busy:
+            return
+        from rearch.publishing.check_blobs import BlobCheck
+
+        components = dict.fromkeys(work.built.image.component for work in busy)
+        check = BlobCheck([self._built[component] for component in components], self._stop)
+        self._together(check.jobs(), THREADS)
+        faults = check.faults()
+        for work in busy:
+            work.error = faults.get(work.built.image.component)
+        alarm.because = next((fault for fault in faults.values() if is_tampering(fault)), None)
+        alarm.hold_back(busy)
 
     def _phases(self, name: str, works: Sequence[Work], known: _Known, alarm: Alarm) -> Phases:
         own = [work for work in works if side_name(work.planned.target) == name]

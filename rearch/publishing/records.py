@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,19 @@ from rearch.publishing.outcome import Outcome, PublishResult
 
 PUBLISH = "publish.json"
 DIGESTS = "digests.txt"
+
+
+def check_image_refs(path: Path) -> None:
+    """Whether the file can be written when all is published; no folder is made. Errors: NoRoomForRefs."""
+    from rearch.publishing.errors import NoRoomForRefs
+
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise NoRoomForRefs(path, f"there is no folder {folder}")
+    if path.is_dir():
+        raise NoRoomForRefs(path, "it is a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise NoRoomForRefs(path, f"the folder {folder} cannot be written to")
 
 
 def write_records(result: PublishResult, output: Path, image_refs: Path | None) -> None:

@@ -77,6 +77,7 @@ class RegistrySide:
             source,
             mount_from=self._sources(repository, order),
             missing=not order.ask and not known,
+            checked=True,
             resume=self._journal.upload(place.place, digest),
             note=self._journal.note,
             moved=self._go_on,

@@ -51,7 +51,7 @@ class Side(Protocol):
         """Whether a manifest or index of this digest can be read."""
 
     def send_blob(self, repository: str, order: SendBlob, source: Path) -> int:
-        """See that the blob is there; the bytes that were sent for it."""
+        """See that the blob is there; the bytes that were sent for it. The caller has hashed `source` in this run."""
 
     def put(self, repository: str, data: bytes, media_type: str) -> None:
         """Put a manifest or index under its digest."""

@@ -100,8 +100,10 @@ class Tagging:
         if live is None:
             wanted = self._work.built.image.index
             self._name(tag, wanted)
+            if self._read_back(tag, wanted.digest, None) != wanted.digest:
+                return None
             self._work.done(tag, wanted.digest, str(tag.action))
-            return self._confirmed(tag, wanted.digest, None)
+            return wanted.digest
         merged = merge(live.index, self._work.built.index, name=str(tag.place), configs=live.configs)
         if not merged.changed:
             self._work.done(tag, live.digest, "unchanged", dict(live.platforms))
@@ -115,25 +117,18 @@ class Tagging:
             self._side.name(tag.place, data, merged.index.media_type, None)
         if merged.kept:
             self._say(f"{tag.place}: kept {', '.join(merged.kept)}", "info")
+        if self._read_back(tag, new.digest, live.digest) != new.digest:
+            return None
         self._work.done(tag, new.digest, "merged" if merged.kept else "moved", dict(new.platforms))
-        return self._confirmed(tag, new.digest, live.digest)
-
-    def _confirmed(self, tag: PlannedTag, digest: str, before: str | None) -> str | None:
-        if self._read_back(tag, digest, before) == digest:
-            return digest
-        self._undone(tag)
-        return None
+        return new.digest
 
     def _stays(self, tag: PlannedTag, digest: str) -> bool:
         """Whether a moment later it is the same still."""
         self._work.lag.sleep(self._work.lag.settle)
         if self._side.tag(tag.place) == digest:
             return True
-        self._undone(tag)
-        return False
-
-    def _undone(self, tag: PlannedTag) -> None:
         del self._work.set[tag.place]
+        return False
 
 
 def _digest(data: bytes) -> str:

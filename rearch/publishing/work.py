@@ -48,6 +48,11 @@ class Work:
     def tags(self) -> tuple[PlannedTag, ...]:
         return self.planned.tags
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is something to do, and nothing in its way."""
+        return not self.planned.is_done and self.error is None
+
     def blobs(self, *, mounted: bool) -> Iterator[SendBlob]:
         """Blobs to send; those that another image of this run sends first are mounted when all others are there."""
         found = (action for action in self.planned.actions if isinstance(action, SendBlob))

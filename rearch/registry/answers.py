@@ -31,14 +31,14 @@ def read_body(wire: Wire, response: requests.Response, host: str, limit: int = S
     good = response.status_code < requests.codes.multiple_choices and response.request.method != "HEAD"
     stated = response.headers.get("Content-Length", "")
     if good and stated.isdecimal() and len(stated) < 20 and int(stated) > limit:
-        raise TooLarge(what or f"an answer of {host}", int(stated), limit)
+        raise TooLarge(what or f"an answer of {host}", int(stated), limit, host=host)
     data = bytearray()
     deadline = wire.patience.clock() + wire.longest_body
     with wire.reading(host):
         for block in response.raw.stream(_BLOCK, decode_content=True):
             data += block
             if len(data) > limit and good:
-                raise TooLarge(what or f"an answer of {host}", len(data), limit)
+                raise TooLarge(what or f"an answer of {host}", len(data), limit, host=host)
             if len(data) > limit:
                 break
             if wire.patience.clock() > deadline:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from rearch.errors import RearchError
 from rearch.formats.urls import OfflineError
 from rearch.model.base import FrozenDict
 from rearch.registry.answers import Said, explain, failed_status, read_body, read_said
 from rearch.registry.authorizer import Authorizer, Refusal, Scopes
-from rearch.registry.errors import UnsafeRedirect
-from rearch.registry.patience import keep_trying
+from rearch.registry.errors import LoginWanted, RegistryRefused, UnsafeRedirect
+from rearch.registry.patience import Later, keep_trying
 from rearch.registry.wire import Body, Wire
 
 _MOVED = (301, 302, 303, 307, 308)
@@ -79,6 +80,26 @@ class Caller:
 
     def once(self, call: Call, limit: int) -> Answer:
         """As `ask`, with one attempt. Errors: Later, and those of `ask`."""
+        try:
+            return self._once(call, limit)
+        except (LoginWanted, RegistryRefused) as error:
+            if call.method != "HEAD" or _has_words(error):
+                raise
+            refused: RearchError = error
+        raise self._in_words(call, refused)
+
+    def _in_words(self, call: Call, refused: RearchError) -> RearchError:
+        """The refusal of a HEAD, from the answer to the same GET: an answer to HEAD has no body, and so no words (the
+        code and message of the registry, or that it speaks HTTPS). Where GET is not refused, that of HEAD stands."""
+        try:
+            with self.open(replace(call, method="GET")):
+                return refused
+        except Later:
+            return refused
+        except RearchError as error:
+            return error
+
+    def _once(self, call: Call, limit: int) -> Answer:
         with self.open(call) as response:
             data = read_body(self.wire, response, call.registry, limit, call.what)
             headers = FrozenDict({name.lower(): value for name, value in response.headers.items()})
@@ -140,6 +161,11 @@ class Caller:
     def _home(self, call: Call) -> tuple[str, str, int | None]:
         """The one place that the login is for."""
         return _origin(self.wire.sites.of_registry(call.registry).url)
+
+
+def _has_words(error: LoginWanted | RegistryRefused) -> bool:
+    """Whether more than a status is told, as of a token server, which is not to be asked twice with a wrong login."""
+    return ": " in (error.said if isinstance(error, LoginWanted) else error.why)
 
 
 def _moved(call: Call, url: str, response: requests.Response) -> str:

@@ -115,14 +115,21 @@ class WrongDigest(VerificationError):
 
 
 class TooLarge(HostileInputError):
-    """More bytes than are taken. `size` is what was stated, or had come so far."""
+    """More bytes than are taken. `size` is what was stated, or had come so far; `host` is the registry asked."""
 
-    def __init__(self, what: str, size: int, limit: int, setting: str = "") -> None:
+    def __init__(self, what: str, size: int, limit: int, setting: str = "", host: str = "") -> None:
         self.what = what
         self.size = size
         self.limit = limit
-        hint = f"if it is to be trusted, raise `{setting}` in rearch.yaml" if setting else None
+        self.host = host
+        hint = f"if it is to be trusted, raise `{setting}` in rearch.yaml" if setting else _other_address(what, host)
         super().__init__(f"{what} has {size} bytes or more; {limit} is the limit", hint=hint)
+
+
+def _other_address(what: str, host: str) -> str:
+    """What to look at. No recipe pins what a registry answers, so the family's usual words would mislead."""
+    asked = f"{host} was asked for {what}" if host else f"a registry was asked for {what}"
+    return f"{asked}; check the address: a proxy's page, or a server that is no registry, would do this too"
 
 
 class OldManifest(StepError):

@@ -204,6 +204,50 @@ def test_a_layout_that_changed_after_the_audit_is_not_tagged(rearch: Cli, server
     assert not [line for line in asked(server, place) if line.startswith("PUT") and "manifests" in line]
 
 
+def test_a_changed_layout_is_not_tagged_where_the_registry_has_its_blobs(
+    rearch: Cli, server: Server, place: str
+) -> None:
+    """Known from an earlier run, or to be mounted from another image: nobody reads the file to send it."""
+    add_built(rearch.project, "agent")
+    rearch.run("publish", "--to", place)
+    files = sorted((rearch.output / "images/agent/blobs/sha256").iterdir(), key=lambda path: path.stat().st_size)
+    data = bytearray(files[-1].read_bytes())
+    data[99] ^= 1
+    files[-1].write_bytes(data)
+    before = len(asked(server, place))
+    for more in (("--tag", "latest"), ("--tag", "latest", "--to", f"{place}/elsewhere")):
+        done = rearch.run("publish", "--to", place, *more, code=ExitCode.VERIFICATION)
+        assert done.out == ""
+        assert files[-1].name in done.err
+    assert {line.split()[0] for line in asked(server, place)[before:]} == {"HEAD"}
+    # Its tag is as it should be: nothing is done for it, and nothing hashed.
+    assert "nothing to do: 1 tag as it should be" in rearch.run("publish", "--to", place).err
+
+
+def test_a_torn_build_json_is_called_so(rearch: Cli, place: str) -> None:
+    add_built(rearch.project, "agent")
+    (rearch.output / "build.json").write_text("{")
+    done = rearch.run("publish", "--to", place, code=ExitCode.USAGE)
+    assert f"{rearch.output / 'build.json'} is damaged" in done.err
+    assert "invoke build" in done.err
+
+
+def test_flags_that_cannot_be_are_told_before_anything_is_asked(
+    rearch: Cli, server: Server, place: str, tmp_path: Path
+) -> None:
+    add_built(rearch.project, "agent")
+    refs = tmp_path / "none" / "refs.txt"
+    for bad in (refs, tmp_path):
+        done = rearch.run("publish", "--to", place, "--image-refs", bad, code=ExitCode.USAGE)
+        assert f"--image-refs {bad}" in done.err
+    assert not refs.parent.exists()
+    done = rearch.run("publish", "--offline", "--to", f"oci:{tmp_path / 'out'},{place}", code=ExitCode.USAGE)
+    assert "--offline and a registry contradict each other" in done.err
+    assert asked(server, place) == []
+    assert not (tmp_path / "out").exists()
+    assert "1 tag set, 0 as they were" in rearch.run("publish", "--offline", "--to", f"oci:{tmp_path / 'out'}").err
+
+
 def test_what_nobody_started_is_warned_of(rearch: Cli, place: str) -> None:
     add_built(rearch.project, "agent", smoke="not run")
     done = rearch.run("publish", "--to", place)

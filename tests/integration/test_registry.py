@@ -477,6 +477,15 @@ def test_private_cas_and_client_certificates(tmp_path: Path, time: Time) -> None
         with pytest.raises(errors.UntrustedRegistry, match="no safe connection") as caught:
             ping()
         assert "it speaks HTTPS, not HTTP" in caught.value.details
+        # publish begins with a HEAD, whose answer has no body to know it by.
+        with (
+            RegistryClient(patience=time.patience, certificates=None) as client,
+            pytest.raises(errors.UntrustedRegistry) as caught,
+        ):
+            client.head(name(server.host))
+        assert "it speaks HTTPS, not HTTP" in caught.value.details
+        assert f'`registries: {{"{server.host}": {{plain_http: false}}}}` in rearch.yaml' in str(caught.value.hint)
+        assert caught.value.exit_code is ExitCode.USAGE
         with pytest.raises(errors.UntrustedRegistry) as caught:
             ping(RegistrySettings(plain_http=False))
         assert "its certificate is not trusted (" in caught.value.details[0]
@@ -670,6 +679,55 @@ def test_answers_that_are_none_fail_in_words(
     assert "p4ss" not in text
     assert caught.value.hint
     assert not time.slept
+
+
+DENIED = b'{"errors":[{"code":"DENIED","message":"requested access is denied"}]}'
+BASIC = (("WWW-Authenticate", "Basic realm=x"),)
+
+
+@pytest.mark.parametrize(("status", "headers"), [(403, ()), (401, BASIC)])
+def test_a_refused_head_is_told_in_the_words_of_get(
+    puller: Puller, status: int, headers: tuple[tuple[str, str], ...]
+) -> None:
+    with run_between() as between:
+        between.faults = [Fault(path="", status=status, headers=headers, body=DENIED)] * 2
+        with pytest.raises(errors.LoginWanted) as caught:
+            puller.client.head(name(between.host))
+    assert [method for method, _, _ in between.seen] == ["HEAD", "GET"]
+    assert caught.value.said.endswith("DENIED: requested access is denied")
+    assert caught.value.scope == "repository:lib/base:pull"
+    assert caught.value.exit_code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize("then", [200, 404, 503])
+def test_a_head_stays_refused_whatever_get_says(puller: Puller, time: Time, then: int) -> None:
+    with run_between() as between:
+        between.faults = [Fault(path="", status=403), Fault(path="", status=then, headers=JSON, body=b"{}")]
+        with pytest.raises(errors.LoginWanted, match="does not let us") as caught:
+            puller.client.head(name(between.host))
+    assert caught.value.said == "the answer is 403 Forbidden"
+    assert not between.faults
+    assert not time.slept
+
+
+def test_a_refused_get_is_asked_once(puller: Puller) -> None:
+    with run_between() as between:
+        between.faults = [Fault(path="", status=403, body=DENIED)] * 2
+        with pytest.raises(errors.LoginWanted, match="does not let us"):
+            puller.client.manifest(name(between.host))
+    assert len(between.seen) == 1
+
+
+def test_a_huge_answer_is_no_matter_of_recipes(puller: Puller) -> None:
+    with run_between() as between:
+        between.faults = [Fault(path="", status=200, headers=JSON, body=b"x" * ((4 << 20) + 1))]
+        with pytest.raises(errors.TooLarge) as caught:
+            puller.client.manifest(name(between.host))
+    hint = str(caught.value.hint)
+    assert f"{between.host} was asked for {name(between.host).name}" in hint
+    assert "proxy's page" in hint
+    assert "recipe" not in hint
+    assert caught.value.exit_code is ExitCode.VERIFICATION
 
 
 def test_wrong_bytes_by_digest(between: Between, stored: Stored, puller: Puller) -> None:

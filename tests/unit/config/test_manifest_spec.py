@@ -328,3 +328,33 @@ def test_bad_arguments(arguments: Any, problems: list[str]) -> None:
         from_args(*arguments)
     assert list(caught.value.problems) == problems
     assert caught.value.exit_code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "image: u5er:hunter2@example.org/a\nmanifests: [{image: a/d}]\n",
+        "image: 'https://u5er:my hunter2@example.org/a'\nmanifests: [{image: a/d}]\n",
+        "image: a/b\nmanifests:\n  - image: u5er:hunter2@x@example.org/a:1\n",
+        "image: a/b\nmanifests: [{image: u5er:hunter2@example.org/a, platform: {os: linux}}]\n",
+        "image: >-\n  u5er:hunter2@example.org/a\nmanifests: [{image: a/d}]\n",
+    ],
+)
+def test_a_login_in_a_spec_is_not_shown(tmp_path: Path, text: str) -> None:
+    with pytest.raises(BadManifestSpec) as caught:
+        read(tmp_path, text)
+    told = f"{caught.value.render()}{caught.value.problems}{vars(caught.value)}"
+    assert "a reference has no login; logins belong in `docker login`" in told
+    assert "example.org/a" in told
+    assert "u5er" not in told
+    assert "hunter2" not in told
+
+
+def test_logins_in_arguments_are_not_shown() -> None:
+    with pytest.raises(BadManifestArguments) as caught:
+        from_args("linux/amd64,linux/arm64", "u5er:hunter2@example.org/a:1", "https://u5er:hunter2@example.org/a")
+    told = f"{caught.value.render()}{vars(caught.value)}"
+    assert "--target: 'https://***@example.org/a' is no reference: at character 9, a reference has no login" in told
+    assert "--template: '***@example.org/a:1' for linux/amd64 is no reference" in told
+    assert "u5er" not in told
+    assert "hunter2" not in told

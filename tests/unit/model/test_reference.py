@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rearch.errors import ExitCode
-from rearch.model.reference import BadReference, Reference, parse_reference
+from rearch.model.reference import NO_LOGIN, BadReference, Reference, hide_login, parse_reference
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 
@@ -67,7 +67,6 @@ def test_what_is_left_out_is_filled_in(text: str, wanted: str) -> None:
         ("docker://debian", 0, "no docker:// is wanted"),
         ("example.org:99999/x", 12, "a port is"),
         ("example.org:/x", 11, "host or host:port"),
-        ("user:secret@example.org/x", 12, "sha256"),
         ("a@md5:1234", 2, "no other algorithm"),
         ("a@sha256:1234", 13, "has 64 digits, this one 4"),
         (f"a@{DIGEST.upper().replace('SHA256', 'sha256')}", 19, "no digit"),
@@ -85,6 +84,36 @@ def test_what_is_wrong_is_shown_at_its_place(text: str, at: int, why: str) -> No
     line, caret = error.details
     assert len(line) == len(text)
     assert caret.index("^") == at
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("u5er:hunter2@example.org/x", "***@example.org/x"),
+        ("u5er:hunter2@example.org/x@sha256:12", "***@example.org/x@sha256:12"),
+        ("https://u5er:hunter2@example.org/x", "https://***@example.org/x"),
+        ("u5er:hun/ter2@x@example.org:5000/x:1", "***@example.org:5000/x:1"),
+        ("u5er:my hunter2\n@localhost", "***@localhost"),
+        ("u5er:hunter2@sha256:x@example.org", "***@example.org"),
+        ("u5er@example.org/x", "***@example.org/x"),
+        ("u5er:hunter2@", "***@"),
+    ],
+)
+def test_a_login_is_refused_and_not_shown(text: str, shown: str) -> None:
+    with pytest.raises(BadReference) as caught:
+        parse_reference(text)
+    error = caught.value
+    assert (error.text, error.why, error.exit_code) == (shown, NO_LOGIN, ExitCode.USAGE)
+    assert error.details == (shown, " " * error.at + "^ " + NO_LOGIN)
+    told = f"{error.render()}{vars(error)}{error.args}"
+    assert "u5er" not in told
+    assert "ter2" not in told
+    assert "docker login" in str(error.hint)
+
+
+def test_what_has_no_login_is_shown_as_it_is() -> None:
+    for text in ("debian:12", f"debian:12@{DIGEST}", "a@sha256:12", "a@md5:12", "https://example.org/x", ""):
+        assert hide_login(text) == text
 
 
 def test_parts_and_names() -> None:

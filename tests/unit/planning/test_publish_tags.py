@@ -6,6 +6,7 @@ import pytest
 
 from rearch.errors import ExitCode
 from rearch.model.platform import PLATFORMS, parse_platform
+from rearch.model.reference import NO_LOGIN
 from rearch.planning.publish_tags import arch_tag, expand_tags, tag_values
 from rearch.planning.publish_targets import BadTarget, LayoutTarget, RegistryTarget, TagPlace, parse_target, place_name
 
@@ -59,6 +60,8 @@ def test_layouts() -> None:
         ("oci-archive:x.tar", "oci-archive: is no kind of target that rearch knows"),
         ("docker-daemon:x", "docker-daemon: is no kind of target that rearch knows"),
         ("https://registry.example.org/x", "no https:// is wanted"),
+        ("http://localhost/a", "no http:// is wanted"),
+        ("http://localhost:5000/a", "no http:// is wanted"),
         ("registry.example.org/x:tag", "it has a tag or a digest"),
         ("registry.example.org/x@sha256:00", "it has a tag or a digest"),
         ("registry.example.org/Prefix", "the name of a repository has lower-case letters alone"),
@@ -74,6 +77,24 @@ def test_bad_targets(text: str, why: str) -> None:
         parse_target(text)
     assert caught.value.why == why
     assert caught.value.exit_code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "u5er:hunter2@localhost:1/a",
+        "https://u5er:hunter2@localhost/a",
+        "docker://u5er:hunter2@h/a",
+        "registry:hunter2@h",
+    ],
+)
+def test_a_login_is_refused_and_not_shown(text: str) -> None:
+    with pytest.raises(BadTarget) as caught:
+        parse_target(text)
+    error = caught.value
+    assert (error.why, error.exit_code) == (NO_LOGIN, ExitCode.USAGE)
+    assert "***@" in error.summary
+    assert "hunter2" not in f"{error.render()}{vars(error)}{error.args}"
 
 
 def test_the_place_of_a_fault_is_shown() -> None:

@@ -12,7 +12,7 @@ from rearch.errors import ExitCode, RearchError
 from rearch.oci.layout_errors import WrongBlob
 from rearch.publishing.build_json import image_rows
 from rearch.publishing.built import Built, read_built
-from rearch.publishing.errors import ChangedAfterAudit, NotAudited, NothingToPublish, NotStarted
+from rearch.publishing.errors import ChangedAfterAudit, DamagedBuildFile, NotAudited, NothingToPublish, NotStarted
 from tests.support.built_output import BOTH, add_built, make_project
 
 
@@ -60,7 +60,7 @@ def test_what_was_not_built_is_told_with_the_nearest_name(project: Path, wanted:
     assert caught.value.hint in ("did you mean agent?", "did you mean demo?")
 
 
-@pytest.mark.parametrize("text", [None, "{", "[]", '{"images": 7}', '{"images": [{"path": "x"}, 3]}'])
+@pytest.mark.parametrize("text", [None, "{}", '{"images": []}', '{"images": [{"path": "x"}]}'])
 def test_without_a_build_there_is_nothing(project: Path, text: str | None) -> None:
     (project / "output").mkdir()
     if text is not None:
@@ -68,6 +68,18 @@ def test_without_a_build_there_is_nothing(project: Path, text: str | None) -> No
     assert image_rows(project / "output" / "build.json") == ()
     with pytest.raises(NothingToPublish):
         read(project)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "\udcff", '{"images": 7}', '{"images": [{"path": "x"}, 3]}'])
+def test_a_torn_file_is_called_damaged(project: Path, text: str) -> None:
+    path = project / "output" / "build.json"
+    path.parent.mkdir()
+    path.write_text(text, errors="surrogateescape")
+    with pytest.raises(DamagedBuildFile, match=r"build\.json is damaged") as caught:
+        read(project)
+    assert caught.value.path == path
+    assert caught.value.exit_code is ExitCode.USAGE
+    assert "invoke build" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("audit", [None, {"outcome": "failed"}, "passed"])

@@ -10,15 +10,18 @@ import pytest
 
 from rearch.errors import ExitCode, Interrupted, TemporaryError, UsageError
 from rearch.model.digest import Digest
+from rearch.oci.layout import blob_path
 from rearch.oci.types import OCI_INDEX, Index, document_bytes, read_document
 from rearch.planning.publish_targets import Target, parse_target
 from rearch.planning.publish_values import PublishOptions
 from rearch.publishing.built import read_built
-from rearch.publishing.errors import HeldBack, NotReadable, PublishedInPart, TagContested
+from rearch.publishing.check_blobs import BlobCheck
+from rearch.publishing.errors import ChangedAfterAudit, HeldBack, NotReadable, PublishedInPart, TagContested
 from rearch.publishing.lag import Lag
 from rearch.publishing.outcome import PublishResult
 from rearch.publishing.publisher import Publisher, side_name
 from rearch.publishing.tagging import MOST_TRIES
+from rearch.registry.push_errors import SourceChanged
 from tests.support.built_output import add_built, make_project
 from tests.support.memory_side import MemorySide, failing
 
@@ -267,19 +270,114 @@ def test_when_nothing_got_through_the_error_gives_the_code(project: Path, error:
     assert [each for _, each in result.errors] == [error]
 
 
-def test_a_blob_that_changed_stops_all_tags(project: Path) -> None:
-    add_built(project, "healthcheck")
-    layout = project / "output" / "images" / "agent"
-    built = read_built(project / "output", stacks=None, only=(), require_smoke=False)[0]
-    blob = layout / "blobs" / "sha256" / built.image.children[0].layers[-1].digest.removeprefix("sha256:")
-    data = bytearray(blob.read_bytes())
-    data[100] ^= 1
-    blob.write_bytes(data)
+@pytest.mark.parametrize("merge", [False, True])
+@pytest.mark.parametrize("old", ["seen", None])
+def test_a_tag_that_could_not_be_read_back_is_not_called_published(project: Path, *, merge: bool, old: object) -> None:
     side = MemorySide()
+    if old is not None:
+        publish(project, side)
+        add_built(project, "agent", ("linux/arm/v7",), build="2")
+
+    def hide(call: str) -> None:
+        if call.startswith("name"):
+            side.hidden = 10_000
+
+    side.before = hide
+    result = publish(project, side, merge=merge)
+    [outcome] = result.outcomes
+    assert isinstance(outcome.error, NotReadable)
+    assert AGENT in side.tags
+    assert result.tags == ()
+    assert [str(place) for place in outcome.missing] == [f"{ONE}/agent:v1.0.0"]
+    assert result.exit_code is ExitCode.TEMPORARY
+
+
+def layer_of(project: Path, number: int = 0) -> Path:
+    """The file of the last layer of an image."""
+    built = read_built(project / "output", stacks=None, only=(), require_smoke=False)[number]
+    return blob_path(built.layout, built.image.children[0].layers[-1].digest)
+
+
+def flip(path: Path) -> None:
+    """One bit, so that the size stays."""
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_blob_that_changed_lets_nothing_be_sent(project: Path, *, known: bool) -> None:
+    """Also when the registry has the blob, so that nobody reads the file for it."""
+    add_built(project, "healthcheck")
+    side = MemorySide()
+    if known:
+        publish(project, side)
+        side.tags.clear()
+        side.calls.clear()
+    layer = layer_of(project)
+    flip(layer)
     result = publish(project, side)
     assert result.exit_code is ExitCode.VERIFICATION
     assert side.tags == {}
-    assert [type(error) for _, error in result.errors][1] is HeldBack
+    assert {call.split()[0] for call in side.calls} == {"tag"}
+    changed, held = (error for _, error in result.errors)
+    assert isinstance(changed, ChangedAfterAudit)
+    assert layer.name in changed.summary
+    assert isinstance(held, HeldBack)
+    assert side.ended is False
+
+
+def test_a_blob_that_changed_stops_every_target(project: Path) -> None:
+    """One target has the image already: there nothing would be done, and the other still gets nothing."""
+    one, two = MemorySide(), MemorySide()
+    publish(project, one)
+    one.calls.clear()
+    flip(layer_of(project))
+    sides = {"one.example.org": one, "two.example.org": two}
+    result = publisher(project, sides, to=(ONE, "two.example.org/x")).publish()
+    assert [tag.how for tag in result.tags] == ["unchanged"]
+    assert result.exit_code is ExitCode.VERIFICATION
+    assert two.tags == {}
+    assert two.blobs == {}
+
+
+def test_files_are_read_once_and_only_for_images_with_something_to_do(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides = {f"{name}.example.org": MemorySide() for name in ("one", "two")}
+    read: list[Path] = []
+    whole = BlobCheck._digest
+
+    def digest(self: BlobCheck, path: Path) -> str:
+        read.append(path)
+        return whole(self, path)
+
+    monkeypatch.setattr(BlobCheck, "_digest", digest)
+    to = (ONE, "two.example.org/x")
+    publisher(project, sides, to=to).publish()
+    assert len(read) == len(set(read)) == 6
+    read.clear()
+    add_built(project, "healthcheck")
+    publisher(project, sides, to=to).publish()
+    assert {path.parents[2].name for path in read} == {"healthcheck"}
+
+
+def test_a_file_that_changes_while_it_is_sent_stops_all_tags(project: Path) -> None:
+    """After the check, which the side notices, as a registry does."""
+    add_built(project, "healthcheck")
+    layer = layer_of(project)
+    side = MemorySide()
+
+    def change(call: str) -> None:
+        if call.startswith("blob"):
+            side.before = lambda _call: None
+            flip(layer)
+
+    side.before = change
+    result = publish(project, side)
+    assert side.tags == {}
+    assert result.exit_code is ExitCode.VERIFICATION
+    assert {type(error) for _, error in result.errors} == {SourceChanged, HeldBack}
 
 
 def test_an_interruption_ends_it_all(project: Path) -> None:
