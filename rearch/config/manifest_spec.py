@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rearch.config.files import KeyPath, ProjectFiles
 from rearch.config.problems import ConfigProblems, Problem
-from rearch.config.translate import Target, validate
+from rearch.config.translate import Target, Wrong, validate
 from rearch.errors import UsageError
 from rearch.model.publish import (
     ManifestSpec,
@@ -18,7 +18,7 @@ from rearch.model.publish import (
     SpecPlatform,
     platform_problems,
 )
-from rearch.model.reference import BadReference, hide_login, parse_reference
+from rearch.model.reference import NO_LOGIN, BadReference, hide_login, parse_reference
 from rearch.model.tag import TAG_RULE, is_tag
 
 _WORDS = ("ARCH", "OS", "VARIANT")
@@ -63,6 +63,11 @@ def read_manifest_spec(path: Path) -> ManifestSpec:
     return spec
 
 
+def _without_value(wrong: Wrong) -> Wrong:
+    """The error without the value that it quotes, perhaps cut before the @, where that holds a login."""
+    return replace(wrong, after=f": {NO_LOGIN}") if NO_LOGIN in wrong.after else wrong
+
+
 def _shown(problem: Problem, path: Path) -> Problem:
     """The problem under the name that the user gave the file, and without a login that stands in its line."""
     hidden = _LINE_LOGIN.sub(lambda found: found["key"] + "*" * len(found["login"]), problem.source)
@@ -77,7 +82,7 @@ def _checked(files: ProjectFiles, name: str) -> ManifestSpec | None:
     for wrong in wrongs:
         path: KeyPath = wrong.path[:-1] if wrong.target is Target.MISSING else wrong.path
         say = files.key if wrong.target is Target.KEY else files.value
-        say(name, path, wrong.sentence(), wrong.hint)
+        say(name, path, _without_value(wrong).sentence(), wrong.hint)
     return spec
 
 

@@ -7,18 +7,18 @@ from dataclasses import replace
 
 from rearch.errors import UsageError
 from rearch.formats.urls import rewrite
-from rearch.model.reference import BadReference, Reference, parse_reference
+from rearch.model.reference import BadReference, Reference, hide_login, parse_reference
 
 
 class BadMirror(UsageError):
-    """A mirror's address that is no beginning of a reference."""
+    """A mirror's address that is no beginning of a reference. `mirror` is without a login."""
 
     def __init__(self, prefix: str, mirror: str, why: str) -> None:
         self.prefix = prefix
-        self.mirror = mirror
+        self.mirror = hide_login(mirror)
         self.why = why
         super().__init__(
-            f"mirrors: {prefix}: {mirror!r} is no place for images",
+            f"mirrors: {prefix}: {self.mirror!r} is no place for images",
             (why,),
             hint="write host/path, without http(s)://; plain HTTP is set with `registries: {host: {plain_http: true}}`",
         )
