@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import stat
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rearch.engine.store import Store
@@ -18,7 +17,7 @@ class Item:
 
     path: Path
     used: float
-    size: int
+    size: int = 0
     key: str | None = None
 
 
@@ -41,7 +40,7 @@ def collect_garbage(
     store.sweep()
     with store.gate(exclusive=True):
         leased = store.leased()
-        items = sorted((*_results(store), *_others(cache, busy=bool(leased))), key=lambda item: item.used)
+        items = _sized((*_results(store), *_others(cache, busy=bool(leased))))
         doomed = _choose([item for item in items if item.key not in leased], items, max_age, quota)
         if not dry_run:
             # Out of sight at once, by a rename; the slow part comes when the gate is open again.
@@ -52,6 +51,14 @@ def collect_garbage(
     gone = {item.path for item in doomed}
     kept = [item for item in items if item.path not in gone]
     return Collected(removed=tuple(doomed), kept=len(kept), kept_bytes=sum(item.size for item in kept))
+
+
+def _sized(items: Iterable[Item]) -> list[Item]:
+    """The longest unused first. Files that several share (results of image steps link to one blob) count for the one
+    that was used last: only when that goes, too, is anything gained."""
+    seen: set[tuple[int, int]] = set()
+    newest = sorted(items, key=lambda item: (item.used, str(item.path)), reverse=True)
+    return [replace(item, size=disk_size(item.path, seen)) for item in newest][::-1]
 
 
 def _choose(free: list[Item], everything: list[Item], max_age: float | None, quota: int | None) -> list[Item]:
@@ -69,7 +76,7 @@ def _choose(free: list[Item], everything: list[Item], max_age: float | None, quo
 def _results(store: Store) -> Iterator[Item]:
     for key in store.all_keys():
         folder = store.folder(key)
-        yield Item(path=folder, used=(folder / "result.json").stat().st_mtime, size=disk_size(folder), key=key)
+        yield Item(path=folder, used=(folder / "result.json").stat().st_mtime, key=key)
 
 
 def _others(cache: Path, *, busy: bool) -> Iterator[Item]:
@@ -81,7 +88,7 @@ def _others(cache: Path, *, busy: bool) -> Iterator[Item]:
         if folder.is_dir():
             for path in sorted(folder.iterdir()):
                 if not path.name.endswith(".lock") and path.name != "gitconfig":
-                    yield Item(path=path, used=_last_use(path), size=disk_size(path))
+                    yield Item(path=path, used=_last_use(path))
 
 
 def _layers(folder: Path) -> Iterator[Item]:
@@ -93,7 +100,7 @@ def _layers(folder: Path) -> Iterator[Item]:
         for each in LayerStore(folder).everything():
             used[each.blob] = max(each.used, used.get(each.blob, 0.0))
         for blob in sorted((folder / "blobs").iterdir()):
-            yield Item(path=blob, used=used.get(blob, _last_use(blob)), size=disk_size(blob))
+            yield Item(path=blob, used=used.get(blob, _last_use(blob)))
 
 
 def _last_use(path: Path) -> float:
@@ -101,15 +108,16 @@ def _last_use(path: Path) -> float:
     return max(status.st_mtime, status.st_atime)
 
 
-def disk_size(path: Path) -> int:
-    """Bytes that a file or folder takes on disk. Of a file with several names each counts for its part: results of
-    image steps share their blobs, and all shares together are what they take."""
+def disk_size(path: Path, seen: set[tuple[int, int]] | None = None) -> int:
+    """Bytes that a file or folder takes on disk. A file with several names counts once, and not at all if `seen`."""
+    seen = set() if seen is None else seen
     total = 0
     for each in (path, *path.rglob("*")) if path.is_dir() and not path.is_symlink() else (path,):
         try:
             status = each.stat(follow_symlinks=False)
         except FileNotFoundError:
             continue
-        links = 1 if stat.S_ISDIR(status.st_mode) else status.st_nlink
-        total += status.st_blocks * 512 // max(1, links)
+        if (status.st_dev, status.st_ino) not in seen:
+            seen.add((status.st_dev, status.st_ino))
+            total += status.st_blocks * 512
     return total
