@@ -189,7 +189,7 @@ def test_a_binary_that_was_written_to_in_place_is_made_again(tmp_path: Path) -> 
             file.write(text)
         assert digests(rearch.binaries) != before
         done = rearch.run(*BUILD)
-        assert "warning: compile demo/one linux/arm64: its binaries were changed in place" in done.err
+        assert "warning: compile demo/one linux/arm64: its files were changed in place" in done.err
         assert done.started == tuple(f"{kind} demo/one linux/arm64" for kind in ("compile", "verify", "smoke"))
         assert digests(rearch.binaries) == before
 
