@@ -210,5 +210,7 @@ def _errors(results: tuple[Built, ...], indexes: tuple[BuiltIndex, ...], request
 def warn_not_run(result: BuildResult, report: Reporter) -> None:
     """Say loudly what nobody has started."""
     for name in not_run(result.results, result.indexes):
-        why = "this host cannot start it (its log says why)" if name.startswith("image-") else "no emulator on this host"
+        why = (
+            "this host cannot start it (its log says why)" if name.startswith("image-") else "no emulator on this host"
+        )
         report(Said(text=f"{name}: not run, {why}", level="warning"))
