@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from rearch.errors import RearchError
 
@@ -14,21 +15,18 @@ if TYPE_CHECKING:  # a publish reports too, and has no need of the models of rec
     from rearch.model.step import StepId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class Planned(Struct, frozen=True, kw_only=True):
     """The plan is made; nothing has started."""
 
     plan: Plan
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
+class Started(Struct, frozen=True, kw_only=True):
     step: StepId
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class Progress(Struct, frozen=True, kw_only=True):
     """Part of a step's work, for a bar: `done` of `total` (0: unknown) in `unit` ("B" for bytes)."""
 
     step: StepId
@@ -38,8 +36,7 @@ class Progress:
     unit: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
+class Finished(Struct, frozen=True, kw_only=True):
     """`note` is what the step wants said of its result, as `not run: no emulator`."""
 
     step: StepId
@@ -47,24 +44,21 @@ class Finished:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
+class Failed(Struct, frozen=True, kw_only=True):
     step: StepId
     seconds: float
     error: RearchError
     log: Path | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
+class Skipped(Struct, frozen=True, kw_only=True):
     """A step that was not tried because `because` failed."""
 
     step: StepId
     because: StepId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class Said(Struct, frozen=True, kw_only=True):
     """A line for people. `level` is info, detail (only with --verbose) or warning."""
 
     text: str

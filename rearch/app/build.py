@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.app.images import deliver, lost_platforms
 from rearch.app.prepare import LOCK, Prepared, load, prepare
@@ -39,8 +40,7 @@ class SmokeNotRun(StepError):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildResult:
+class BuildResult(Struct, frozen=True, kw_only=True):
     """What a build left. `failed` are steps, `errors` what else is wrong; `written` the files of output/ that are new.
 
     `answers` is what goes to stdout: folders with binaries, then `layout:tag@digest` of each index.

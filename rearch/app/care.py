@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.app.request import Request
 from rearch.app.wiring import Adapters
@@ -52,8 +53,7 @@ def _text(path: Path) -> str | None:
     return path.read_text() if path.exists() else None
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
+class Examined(Struct, frozen=True):
     """doctor's findings as text; `blocked` when the main job cannot run here."""
 
     text: str

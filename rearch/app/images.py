@@ -5,9 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from rearch.app.request import Request
 from rearch.app.targets import NoSuchTarget, Target, archive_layout, image_names, is_reference, local_target
@@ -100,8 +101,7 @@ def _pulled(name: str, request: Request, adapters: Adapters, folder: Path) -> Pa
     return pull_images(name, request, adapters, folder)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivered:
+class Delivered(Struct, frozen=True, kw_only=True):
     """What `--load` and `--output docker-archive` did: names and files for stdout, and what went wrong."""
 
     answers: tuple[str, ...] = ()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from rearch.app.request import Request
 from rearch.app.targets import NoSuchTarget, Target, archive_layout, image_names, is_reference, local_target
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from rearch.registry.describe import DocumentSource
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inspected:
+class Inspected(Struct, frozen=True, kw_only=True):
     """For stdout: `lines` for people, `document` the same as JSON values. `faults`: all that is wrong."""
 
     lines: tuple[str, ...]

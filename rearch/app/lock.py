@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from rearch.app.locking import complete, refuse_moved_tags
 from rearch.app.prepare import LOCK, identity_text, load

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from rearch.app.wiring import Adapters
 from rearch.errors import RearchError, worst
@@ -40,8 +41,7 @@ class Unresolved(RearchError):
         self.exit_code = worst(self.errors)  # type: ignore[misc]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolved:
+class Resolved(Struct, frozen=True, kw_only=True):
     """A lock that holds every wanted name but those of `failed`, and the names whose entry is new or changed."""
 
     lock: Lock

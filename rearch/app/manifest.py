@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from rearch.app.places import cache_folder
 from rearch.app.request import Request
@@ -35,8 +36,7 @@ class BadManifestFlags(UsageError):
         super().__init__(why, hint=hint)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestOrder:
+class ManifestOrder(Struct, frozen=True, kw_only=True):
     """The flags. Either `spec` (a file), or `platforms`, `template`, `target` and perhaps `tags`.
 
     `types`: docker, oci or nothing; `attestations`: keep or drop; `annotations`: LEVELS:KEY=VALUE.
@@ -54,8 +54,7 @@ class ManifestOrder:
     dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestAnswer:
+class ManifestAnswer(Struct, frozen=True, kw_only=True):
     """For stdout: `lines` for people and scripts, `document` the same as JSON values."""
 
     lines: tuple[str, ...]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.errors import UsageError
 from rearch.model.base import FrozenDict
@@ -30,8 +31,7 @@ class BadAnnotation(UsageError):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Annotation:
+class Annotation(Struct, frozen=True, kw_only=True):
     """One level of one flag. `platform` is a normalised platform, or nothing for all."""
 
     text: str

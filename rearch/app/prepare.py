@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.app.locking import Resolved, complete
 from rearch.app.request import Request
@@ -34,8 +35,7 @@ LOCK = "rearch.lock"
 LATEST = 253_402_300_799
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class Prepared(Struct, frozen=True, kw_only=True):
     """Everything that is known before the first step runs. `errors` are of components that were left out for them."""
 
     components: tuple[Component, ...]

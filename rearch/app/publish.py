@@ -7,9 +7,11 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rearch.app.registries import registry_client
 from rearch.app.request import Request
@@ -32,8 +34,7 @@ if TYPE_CHECKING:
     from rearch.publishing.sides import Side
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishOrder:
+class PublishOrder(Struct, frozen=True, kw_only=True):
     """What the flags of `publish` say; None and empty: as the stack says. `to`, `tags` as they were written."""
 
     to: tuple[str, ...] = ()

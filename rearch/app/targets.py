@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.errors import UsageError
 from rearch.model.platform import PLATFORMS, Platform
@@ -31,8 +32,7 @@ def _hint(target: str, near: Sequence[str]) -> str:
         return "name a folder, a file, an image of output/images, or a reference"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """A layout to look at. `ref`: one name in it, empty for all. `repository`: of an image of output/, else empty."""
 
     layout: Path

@@ -122,7 +122,7 @@ class Adapters:
     def run_command(self, command: Command, log: IO[bytes], limit: int) -> Completed:
         """Run a step's command; without a limit of its own it gets the setting's."""
         if command.timeout is None:
-            from dataclasses import replace
+            from msgspec.structs import replace
 
             command = replace(command, timeout=self.settings.step_timeout)
         return self.processes.run(command, log, limit)

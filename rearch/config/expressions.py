@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.config.problems import shown, suggestion
 
@@ -40,8 +41,7 @@ _TOKEN = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[{}]""", re.DOTALL)
 _LEFT_OPEN = re.compile(r"\$\{\{\s*[a-z_]+\s*\}\}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class Scope(Struct, frozen=True, kw_only=True):
     """What the texts of a place may refer to.
 
     `open_names` are known later; `may_wait` says whether this place allows them.
@@ -90,8 +90,7 @@ def render(text: str, scope: Scope) -> tuple[str, tuple[ExpressionFault, ...]]:
     return whole, tuple(faults)
 
 
-@dataclass(frozen=True, slots=True)
-class _Expression:
+class _Expression(Struct, frozen=True):
     """What stands between `${{` at `start` and its `}}`, stripped; None where there is no `}}`."""
 
     text: str | None

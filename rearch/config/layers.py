@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.config.files import KeyPath
 from rearch.config.yaml_tree import Data
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class Layer(Struct, frozen=True, kw_only=True):
     """Part of a file: the mapping `data`, which stands at `prefix` in `file`."""
 
     file: str

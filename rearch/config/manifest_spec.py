@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from rearch.config.files import KeyPath, ProjectFiles
 from rearch.config.problems import ConfigProblems, Problem

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.config.files import ProjectFiles
 from rearch.config.layers import Layer
@@ -14,8 +15,7 @@ from rearch.model.platform import Platform, UnknownPlatform, parse_platform
 MAY_DIFFER = ("build", "verify", "smoke", "image")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Parts(Struct, frozen=True, kw_only=True):
     """`base` is a file's mapping without `platforms`; `overrides` are what stands there."""
 
     base: Layer

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.errors import UsageError
 
@@ -12,8 +13,7 @@ _WIDEST = 110
 _PASSWORD = re.compile(r"(?<=//)[^/@\s]+(?=@)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """One thing to correct.
 
     `file` is relative to the project, or names a flag or a variable; it may be empty. `line` and `column`

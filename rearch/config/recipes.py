@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.config.files import KeyPath, ProjectFiles
 from rearch.config.layers import Layer, at, deepest, merge, merged, origin
@@ -16,8 +17,7 @@ from rearch.model.platform import Platform
 from rearch.model.recipe import Recipe
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Defaults:
+class Defaults(Struct, frozen=True, kw_only=True):
     """What a stack says for all its recipes: the parts of its files, the later over the earlier, and their sum."""
 
     parts: tuple[Parts, ...] = ()
@@ -28,8 +28,7 @@ class Defaults:
         return cls(parts=parts, base=merged([part.base for part in parts]))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
+class Variant(Struct, frozen=True, kw_only=True):
     """A recipe with the layers that it was merged from. `recipe` is None when something is wrong with it.
 
     Then the later checks look at the data all the same, so that all problems come in one run.
@@ -51,8 +50,7 @@ class Variant:
         files.value(layer.file, (*layer.prefix, *before), text, hint)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadRecipe:
+class ReadRecipe(Struct, frozen=True, kw_only=True):
     """A recipe as it is everywhere (`common`), and where it differs."""
 
     file: str

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from rearch.config.expressions import MARK, OPEN_NAMES, ExpressionFault, Scope, render
 from rearch.config.files import KeyPath, ProjectFiles
@@ -15,8 +17,7 @@ WAITING_KEYS = frozenset({"build", "verify", "smoke", "image"})
 _OPEN = frozenset(OPEN_NAMES)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Located:
+class Located(Struct, frozen=True, kw_only=True):
     """A fault in the text (or the key) at a path of the merged data, as it was before rendering."""
 
     path: KeyPath
@@ -24,8 +25,7 @@ class Located:
     fault: ExpressionFault
 
 
-@dataclass(slots=True)
-class Rendered:
+class Rendered(Struct):
     """The data without expressions. `renamed` has the old key for the path of each key that changed."""
 
     data: dict[str, Data]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from pydantic import BaseModel
 
 from rearch.config.files import KeyPath, ProjectFiles
@@ -23,8 +23,7 @@ NOT_SETTINGS = re.compile(r"REARCH_(PROJECT|LOGIN_(?:REGISTRY|USER|PASSWORD)|SNA
 _YES_NO = {"1": "true", "yes": "true", "on": "true", "0": "false", "no": "false", "off": "false"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(Struct, frozen=True, kw_only=True):
     """One setting as it is used: its dotted name, its value in words, and who said so (`REARCH_JOBS`, `default`)."""
 
     name: str
@@ -32,8 +31,7 @@ class Origin:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
+class _Given(Struct, frozen=True):
     """A value that was given outside rearch.yaml; `label` is the flag or the variable."""
 
     value: Data

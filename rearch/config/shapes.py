@@ -4,45 +4,40 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from msgspec import Struct
 from pydantic import BaseModel, Tag
 
 from rearch.model.base import Says
 
 
-@dataclass(frozen=True, slots=True)
-class ModelShape:
+class ModelShape(Struct, frozen=True):
     """A mapping with known keys."""
 
     model: type[BaseModel]
 
 
-@dataclass(frozen=True, slots=True)
-class ChoiceShape:
+class ChoiceShape(Struct, frozen=True):
     """One of several mappings, told apart by the key that only it has."""
 
     choices: tuple[tuple[str, type[BaseModel]], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MapShape:
+class MapShape(Struct, frozen=True):
     """A mapping with free keys."""
 
     key: Shape
     value: Shape
 
 
-@dataclass(frozen=True, slots=True)
-class ListShape:
+class ListShape(Struct, frozen=True):
     """A list."""
 
     item: Shape
 
 
-@dataclass(frozen=True, slots=True)
-class ScalarShape:
+class ScalarShape(Struct, frozen=True):
     """A text, described in words; `values` are the only ones, where there are such."""
 
     words: str
@@ -51,8 +46,7 @@ class ScalarShape:
     types: tuple[str, ...] = ("string",)
 
 
-@dataclass(frozen=True, slots=True)
-class AnyShape:
+class AnyShape(Struct, frozen=True):
     """Anything: keys of another format, checked where they are used."""
 
 

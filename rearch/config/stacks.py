@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.config.files import KeyPath, ProjectFiles
 from rearch.config.layers import Layer
@@ -20,8 +21,7 @@ FOLDER = "recipes"
 FILE = "stack.yaml"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadStack:
+class ReadStack(Struct, frozen=True, kw_only=True):
     """A stack before its recipes are read. `recipes` are names in the stack's order; each is a file of `folder`.
 
     `checked` is None when stack.yaml is wrong; its recipes are read all the same, to find their problems too.

@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from jinja2 import Undefined
 from jinja2.exceptions import SecurityError, TemplateRuntimeError
 from jinja2.filters import FILTERS as JINJA
+from msgspec import Struct
 
 from rearch.config import template_text
 from rearch.config.template_text import breaks_lines
@@ -40,8 +40,7 @@ class Raw(str):
     __slots__ = ()
 
 
-@dataclass(slots=True)
-class Work:
+class Work(Struct):
     """What one rendering has used up."""
 
     spent: int = 0

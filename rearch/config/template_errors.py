@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.config.problems import shown, suggestion
 from rearch.errors import UsageError
@@ -23,8 +24,7 @@ class NoTemplate(UsageError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A line of a template; `source` is its text, where it is known."""
 
     path: str

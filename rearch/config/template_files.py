@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 FOLDER = "templates"
 SUFFIX = ".Dockerfile.j2"
@@ -17,8 +18,7 @@ class UnreadableTemplate(Exception):
     """Why a file is no template, in words."""
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateId:
+class TemplateId(Struct, frozen=True):
     """A template: `origin` says whose it is, `name` the path below that folder."""
 
     origin: str
@@ -33,8 +33,7 @@ class TemplateId:
         return cls(origin, name)
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateFolders:
+class TemplateFolders(Struct, frozen=True):
     """Both folders; they are the same one in rearch's own checkout."""
 
     project: Path

@@ -6,11 +6,12 @@ docs/images.md says what a template is given. The text is made from the template
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from rearch.config.problems import suggestion
 from rearch.config.template_errors import BadTemplate, NoTemplate, Place
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     from rearch.config.template_sandbox import TemplateEnvironment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
+class Rendered(Struct, frozen=True, kw_only=True):
     """A Dockerfile. `path` is what messages call the template: `templates/x.Dockerfile.j2`, with `rearch:` before it
     where it is not the project's own."""
 

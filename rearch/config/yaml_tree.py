@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from yaml.nodes import Node
@@ -36,8 +36,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """Where something stands: line and column from 1, and its first and last (exclusive) character's index."""
 
     line: int
@@ -46,8 +45,7 @@ class Span:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """A value's place, the place of the key before it, and those of its children by key or index."""
 
     value: Span

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.engine.worker import Worker
 from rearch.errors import Interrupted, RearchError
@@ -17,8 +18,7 @@ from rearch.report import Failed, Finished, Reporter, Skipped, Started
 POLL = 0.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timed:
+class Timed(Struct, frozen=True, kw_only=True):
     """A step that ran, with its start and length in seconds since the run began."""
 
     step: StepId
@@ -26,8 +26,7 @@ class Timed:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class Summary(Struct, frozen=True, kw_only=True):
     """What became of a plan."""
 
     finished: tuple[Timed, ...]
@@ -35,8 +34,7 @@ class Summary:
     skipped: tuple[Skipped, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Struct, frozen=True, kw_only=True):
     """`jobs` steps at once; after a failure the others go on only with `keep_going`."""
 
     jobs: int

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rearch.engine.store import Store
 from rearch.formats.tree import remove_tree
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Item(Struct, frozen=True, kw_only=True):
     """Something that can be removed. `used` in seconds since 1970; `size` in bytes on disk; `key` of a result."""
 
     path: Path
@@ -21,8 +22,7 @@ class Item:
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collected:
+class Collected(Struct, frozen=True, kw_only=True):
     """What a collection did (or would do)."""
 
     removed: tuple[Item, ...]

@@ -6,9 +6,10 @@ A layout there holds what the last build made, whole: blobs first, index.json la
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from rearch.engine.links import put, remove_others
 from rearch.engine.store import Store
@@ -19,8 +20,7 @@ FOLDER = "images"
 INDEX = "index.json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuiltIndex:
+class BuiltIndex(Struct, frozen=True, kw_only=True):
     """An index with everything that it joins, every check passed. `images`, `audits`, `starts`: by platform."""
 
     step: PlannedStep

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from rearch import __version__
 from rearch.engine.images import BuiltIndex, index_entry
@@ -17,8 +18,7 @@ Entry = dict[str, Any]
 _NAMED = {"component", "platform", "path"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
+class Built(Struct, frozen=True, kw_only=True):
     """One component on one platform that is compiled and verified. `smoke` is passed, `not run`, or none declared."""
 
     compiled: PlannedStep
@@ -27,8 +27,7 @@ class Built:
     smoke: str
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True):
     """What a build.json says."""
 
     binaries: tuple[Entry, ...] = ()

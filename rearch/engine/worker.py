@@ -6,9 +6,10 @@ import itertools
 import shlex
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from msgspec import Struct
 
 from rearch.engine.records import digests
 from rearch.engine.refused import HostError, is_refusal
@@ -28,8 +29,7 @@ CommandRunner = Callable[[Command, IO[bytes], int], Completed]
 Perform = Callable[[Inputs, Workspace], Outcome]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True, kw_only=True):
     """What all steps of a run share. `logs` is a folder; `caches` holds the compilers' own caches."""
 
     project: Path

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rearch.errors import StepError, UsageError
 from rearch.model.image import Accounts, User
@@ -16,8 +18,7 @@ from rearch.model.image import Accounts, User
 _LAST = 2**32 - 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PasswdLine:
+class PasswdLine(Struct, frozen=True, kw_only=True):
     """A line of /etc/passwd."""
 
     name: str
@@ -31,8 +32,7 @@ class PasswdLine:
         return f"{self.name}:*:{self.uid}:{self.gid}:{self.full_name}:{self.home}:{self.interpreter}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupLine:
+class GroupLine(Struct, frozen=True, kw_only=True):
     """A line of /etc/group."""
 
     name: str
@@ -65,8 +65,7 @@ class MalformedAccounts(StepError):
         super().__init__(f"{name}:{line}: no line of such a file: {text[:80]!r}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountTables:
+class AccountTables(Struct, frozen=True, kw_only=True):
     """Both files, sorted by number, then name."""
 
     users: tuple[PasswdLine, ...]

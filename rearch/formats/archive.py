@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+
+from msgspec import Struct
 
 from rearch.formats import archive_stream as streams
 from rearch.formats.archive_entry import Entry
@@ -33,8 +34,7 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extracted:
+class Extracted(Struct, frozen=True, kw_only=True):
     """What was done: entries read, those written (fewer by what `strip` drops), plain bytes read from the archive."""
 
     entries: int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from rearch.formats.archive_errors import BadName
 from rearch.formats.hashing import Readable
@@ -27,8 +28,7 @@ class EntryKind(Enum):
     HARD_LINK = "hard link"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """One entry as the archive has it, unchecked. `name` and `target` as `os.fsdecode` makes them.
 
     `mode` holds permission bits, `mtime` seconds since 1970. `content` has exactly `size` bytes and must be

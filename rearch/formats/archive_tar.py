@@ -11,7 +11,8 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from rearch.formats.archive_entry import NOTHING, Entry, EntryKind
 from rearch.formats.archive_errors import CorruptArchive, SpecialEntry, TruncatedArchive, Unsupported
@@ -37,8 +38,7 @@ _UNSUPPORTED = {b"S": "a sparse file", b"M": "a continuation from another volume
 _Behind = Callable[[io.BufferedIOBase], "bytes | None"]
 
 
-@dataclass(slots=True)
-class _Pending:
+class _Pending(Struct):
     """What extension headers said of the entry that comes next; `everywhere` of all that come."""
 
     local: dict[bytes, bytes] = field(default_factory=dict)

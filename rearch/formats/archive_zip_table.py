@@ -10,8 +10,9 @@ import io
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
+
+from msgspec import Struct
 
 from rearch.formats.archive_errors import CorruptArchive, TruncatedArchive, Unsupported
 
@@ -24,8 +25,7 @@ _END64 = struct.Struct("<4sQ2H2L4Q")  # 4.3.14
 _CENTRAL = struct.Struct("<4s6H3L5H2L")  # 4.3.12
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class Table(Struct, frozen=True, kw_only=True):
     """Where the central directory is, and how many entries it claims."""
 
     offset: int
@@ -33,8 +33,7 @@ class Table:
     count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(Struct, frozen=True, kw_only=True):
     """One entry of the table; `offset` is where its local header is."""
 
     raw: bytes

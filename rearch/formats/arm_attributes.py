@@ -5,8 +5,9 @@ Source of the format: "Addenda to, and Errata in, the ABI for the ARM Architectu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Order = Literal["little", "big"]
 SIZE_LIMIT = 64 * 1024
@@ -22,8 +23,7 @@ _GENERATION = {0: 4, 1: 4, 2: 4, 3: 5, 4: 5, 5: 5, 6: 6, 7: 6, 8: 7, 9: 6, 10: 7
 _FLOATS: dict[int, Literal["hard", "soft"]] = {0: "soft", 1: "hard"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArmAttributes:
+class ArmAttributes(Struct, frozen=True, kw_only=True):
     """`generation` is the ARM version that is needed (6, 7, 8); `float_args` "hard" or "soft"; None: not said."""
 
     generation: int | None = None

@@ -10,9 +10,10 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+
+from msgspec import Struct
 
 from rearch.errors import HostileInputError
 from rearch.formats.debian_control import Stanza, parse_stanzas
@@ -36,8 +37,7 @@ class BrokenDeb(HostileInputError):
         super().__init__(f"{name} is no Debian package: {why}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(Struct, frozen=True, kw_only=True):
     """A member of an ar archive: where its bytes are in the file."""
 
     name: str
@@ -45,8 +45,7 @@ class Member:
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DebMembers:
+class DebMembers(Struct, frozen=True, kw_only=True):
     """The two members that matter."""
 
     control: Member

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+
+from msgspec import Struct
 
 from rearch.errors import StepError
 from rearch.model.base import FrozenDict
@@ -71,8 +72,7 @@ def _field(line: str, name: str, number: int) -> tuple[str, str]:
     return found[1].lower(), found[2].rstrip()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedFile:
+class ListedFile(Struct, frozen=True, kw_only=True):
     """A file of a source package: a plain name, the size in bytes, sha256 in hexadecimal."""
 
     name: str
@@ -80,8 +80,7 @@ class ListedFile:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dsc:
+class Dsc(Struct, frozen=True, kw_only=True):
     """What a .dsc says. `format` is `3.0 (quilt)`, `3.0 (native)` or `1.0`; `files` do not include the .dsc."""
 
     package: str
@@ -107,8 +106,7 @@ def parse_dsc(data: bytes, name: str) -> Dsc:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRecord:
+class SourceRecord(Struct, frozen=True, kw_only=True):
     """A stanza of a Sources index: `directory` is below the archive's root; `files` do include the .dsc."""
 
     package: str

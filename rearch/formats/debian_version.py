@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import total_ordering
 from itertools import zip_longest
 
@@ -11,11 +10,16 @@ _PARTS = re.compile(r"([^0-9]*)([0-9]*)")
 
 
 @total_ordering
-@dataclass(frozen=True, slots=True, eq=False)
 class DebianVersion:
     """A version as text, with the order that apt and dpkg give it: `1.0~rc1 < 1.0 = 1.00 < 1.0a < 1:0.1`."""
 
-    text: str
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"DebianVersion({self.text!r})"
 
     def _split(self) -> tuple[int, str, str]:
         epoch, colon, rest = self.text.partition(":")

@@ -11,9 +11,10 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from rearch.errors import StepError
 from rearch.formats import edit_worker
@@ -40,8 +41,7 @@ class Place(NamedTuple):
         return f"{self.file}:{self.line}: {_printable(self.text.strip())}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppliedEdit:
+class AppliedEdit(Struct, frozen=True, kw_only=True):
     """`count` matches were replaced in `files`, sorted; `places` are the first of them, as they were before."""
 
     count: int
@@ -109,8 +109,7 @@ class EditTooSlow(StepError):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EditTools:
+class EditTools(Struct, frozen=True, kw_only=True):
     """How edits are run: `run` runs a command, `scratch` is an empty folder of one's own, `limit` is in seconds."""
 
     run: Run

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from rearch.formats.gobuildinfo import GoBuildInfo
 from rearch.model.platform import PLATFORMS
@@ -12,8 +13,7 @@ from rearch.model.platform import PLATFORMS
 Kind = Literal["exec", "pie", "shared", "object", "core"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ElfFacts:
+class ElfFacts(Struct, frozen=True, kw_only=True):
     """`machine` and `flags` are e_machine and e_flags; `osabi` is EI_OSABI (0 System V, 3 GNU/Linux).
 
     `arm_float` is how floats are passed to functions, where the file says so, and `arm_generation` the ARM version that
@@ -55,7 +55,7 @@ class ElfFacts:
         )
 
 
-_PLAIN = tuple(name for name in ElfFacts.__dataclass_fields__ if name not in ("needed", "go"))
+_PLAIN = tuple(name for name in ElfFacts.__struct_fields__ if name not in ("needed", "go"))
 _WORDS = {"pie": "position-independent", "shared": "shared library", "object": "object file", "core": "core dump"}
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, BinaryIO, Literal
+
+from msgspec import Struct
 
 from rearch.errors import HostileInputError
 from rearch.formats.printable import printable
@@ -43,8 +44,7 @@ class BrokenElf(HostileInputError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """One program header: where `size` bytes of the file are mapped."""
 
     kind: str
@@ -57,8 +57,7 @@ class Segment:
         return self.address <= address < self.address + self.size
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     name: str
     offset: int
     address: int
@@ -66,8 +65,7 @@ class Section:
     allocated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     owner: bytes
     kind: int
     content: bytes

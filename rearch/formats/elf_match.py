@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.formats.elf_facts import ElfFacts, describe, machine_name
 from rearch.formats.gobuildinfo import GoBuildInfo
@@ -29,8 +30,7 @@ _SINCE = {"GOAMD64": (1, 18), "GOARM64": (1, 23), "GORISCV64": (1, 23)}
 _HARMLESS = frozenset(("softfloat", "hardfloat"))
 
 
-@dataclass(frozen=True, slots=True)
-class Mismatch:
+class Mismatch(Struct, frozen=True):
     """`what` differs; `found` and `wanted` are for people."""
 
     what: str

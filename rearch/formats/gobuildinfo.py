@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from rearch.formats.printable import printable
 
@@ -35,8 +36,7 @@ class Memory(Protocol):
         """Up to `size` bytes from `address` to the end of its segment; empty where nothing is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoModule:
+class GoModule(Struct, frozen=True, kw_only=True):
     """A module of the build. `sum` is go.sum's hash; `replace` is what stood in for it."""
 
     path: str
@@ -45,8 +45,7 @@ class GoModule:
     replace: GoModule | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoBuildInfo:
+class GoBuildInfo(Struct, frozen=True, kw_only=True):
     """`version` is as the compiler says it, `go1.27.3`, perhaps with experiments after a blank.
 
     `path` is the main package's; it is empty, as are modules and settings, where modules were off and

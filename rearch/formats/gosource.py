@@ -14,8 +14,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Stampable(StrEnum):
@@ -26,8 +27,7 @@ class Stampable(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variable:
+class Variable(Struct, frozen=True, kw_only=True):
     """A package-level name. `line` counts from 1; `why` says what stands in the way of `-X` (empty for YES)."""
 
     name: str
@@ -37,8 +37,7 @@ class Variable:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """`kind` is word, text (a string literal), other (number, rune, operator) or end (a semicolon, maybe implied)."""
 
     kind: str
@@ -114,8 +113,7 @@ def _may_end(token: Token) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Declared:
+class _Declared(Struct, frozen=True, kw_only=True):
     """One name of a var or const: its type's and its value's tokens (None: it has none of its own)."""
 
     keyword: str

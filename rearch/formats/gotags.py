@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.model.platform import PLATFORMS, Platform
 
@@ -23,8 +24,7 @@ _OTHER_CPUS |= {"mips64p32le", "ppc", "ppc64", "riscv", "s390", "sparc", "sparc6
 _CPUS = _OTHER_CPUS | {platform.arch.goarch for platform in PLATFORMS}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Constraint:
+class Constraint(Struct, frozen=True, kw_only=True):
     """One constraint line; `line` counts from 1. `old` is the `// +build` form, of which all lines must hold."""
 
     line: int

@@ -6,11 +6,12 @@ in patch_tree.py.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rearch.formats.patch_hunk import Applied, apply_hunks, split_lines
 from rearch.formats.patch_model import (
@@ -37,8 +38,7 @@ class PatchText(NamedTuple):
     strip: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppliedPatch:
+class AppliedPatch(Struct, frozen=True, kw_only=True):
     """`files` were written or removed, sorted; empty where the source has all of the patch already."""
 
     name: str
@@ -209,10 +209,7 @@ def adapted(lines: Lines, hunks: Sequence[Hunk]) -> tuple[Hunk, ...]:
     patch = _ends([line for hunk in hunks for _, line in hunk.lines])
     if None in (file, patch) or file == patch:
         return tuple(hunks)
-    return tuple(
-        dataclasses.replace(hunk, lines=tuple((mark, _ended(line, file)) for mark, line in hunk.lines))
-        for hunk in hunks
-    )
+    return tuple(replace(hunk, lines=tuple((mark, _ended(line, file)) for mark, line in hunk.lines)) for hunk in hunks)
 
 
 def _ends(lines: Sequence[bytes]) -> bytes | None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import difflib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.formats.patch_model import Hunk, HunkFailure, Lines
 
@@ -19,8 +20,7 @@ _NEAR = 2000
 _SHOWN = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
+class Fit(Struct, frozen=True, kw_only=True):
     """Where a hunk goes: `at` (from 0), `offset` lines from where it is expected; `applied`: it is there already."""
 
     at: int
@@ -29,8 +29,7 @@ class Fit:
     applied: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applied:
+class Applied(Struct, frozen=True, kw_only=True):
     """A file after its hunks. `fits` and `failures` are in the order of the hunks."""
 
     lines: Lines
@@ -84,8 +83,7 @@ def _replacement(out: Sequence[bytes], hunk: Hunk, fit: Fit) -> Lines:
     return tuple(made)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Search:
+class _Search(Struct, frozen=True, kw_only=True):
     """A hunk that looks for its place in `lines`, at line `first` or later, `expected` first of all."""
 
     lines: Sequence[bytes]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from rearch.errors import HostileInputError, StepError
 
 Lines = tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hunk:
+class Hunk(Struct, frozen=True, kw_only=True):
     """One hunk. `lines` are (mark, line) with mark one of b" ", b"-", b"+".
 
     `start` is the first line that the hunk covers in the old file, from 0; for a hunk that covers none, the line
@@ -53,8 +53,7 @@ class Change(StrEnum):
     COPY = "copy"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FilePatch:
+class FilePatch(Struct, frozen=True, kw_only=True):
     """Changes to one file. `names` are the paths that it may have, relative, after strip: old first, then new.
 
     For RENAME and COPY they are (from, to). `mode` is the new permission bits, None to keep them.
@@ -66,8 +65,7 @@ class FilePatch:
     hunks: tuple[Hunk, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HunkFailure:
+class HunkFailure(Struct, frozen=True, kw_only=True):
     """A hunk that does not fit. `number` counts from 1; `view` shows the upstream lines beside what it expects.
 
     `fuzz` is the smallest fuzz with which it would fit, None if none up to 3 does.

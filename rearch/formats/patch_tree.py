@@ -12,8 +12,9 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.formats.patch_model import PatchConflict, PatchEscapes
 from rearch.formats.tree import Kind, walk
@@ -21,8 +22,7 @@ from rearch.formats.tree import Kind, walk
 _PLAIN = 0o644
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(Struct, frozen=True):
     data: bytes
     mode: int
 

@@ -12,10 +12,11 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Literal, assert_never
+
+from msgspec import Struct
 
 from rearch.errors import HostileInputError, StepError
 from rearch.formats.hashing import BLOCK
@@ -58,8 +59,7 @@ class TreeConflict(StepError):
         super().__init__(f"{path} is already there", ("two trees that are laid over each other both hold it",))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreeEntry:
+class TreeEntry(Struct, frozen=True, kw_only=True):
     """One thing in a tree. `path` is relative to the root, with `/`; `stat` is its own, never a link target's."""
 
     path: str

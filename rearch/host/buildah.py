@@ -12,8 +12,10 @@ import os
 import pwd
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rearch.errors import RearchError, StepError
 from rearch.host.building.context import check_context
@@ -55,8 +57,7 @@ class BuildahFailed(StepError):
         super().__init__(f"buildah could not {doing} (exit {done.exit})", done.output.splitlines()[-10:])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Storage:
+class Storage(Struct, frozen=True, kw_only=True):
     """Where buildah works: `folder` is its working folder, with the storage and all that it is told of."""
 
     folder: Path

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from rearch.model.platform import PLATFORMS, Platform
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One thing that was looked for.
 
     `found` is a version, a path, a size; None where it is missing. `needed_for` says what does not work without it.
@@ -32,11 +32,10 @@ class Finding:
 
     def to_facts(self) -> dict[str, Any]:
         """JSON values, for `--json`."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: getattr(self, name) for name in self.__struct_fields__}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True, kw_only=True):
     """Where to look: the environment of the caller, the folders of the project, the platforms of interest."""
 
     environment: Mapping[str, str]

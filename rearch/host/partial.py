@@ -7,16 +7,17 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from rearch.formats.archive_errors import CannotWrite
 from rearch.formats.hashing import blocks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(Struct, frozen=True, kw_only=True):
     """Where the bytes came from. `validator` is an If-Range value (RFC 9110, 13.1.5): a strong ETag or a date.
 
     `url` is a hash of the URL: it may hold a secret, and this is written to the disk.

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn, TypeVar
 
+from msgspec import Struct
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from rearch.errors import UsageError
@@ -29,8 +29,7 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False, defer_build=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Says:
+class Says(Struct, frozen=True):
     """What a kind of scalar is, for the reference page, the schema and messages.
 
     `pattern` is a regular expression for the schema: editors check it, rearch itself uses the validator.
@@ -42,8 +41,7 @@ class Says:
     types: tuple[str, ...] = ("string", "number", "boolean")
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One thing that is wrong inside a model: `path` is relative to the model that raises it.
 
     `needs` are the paths of the values that contradict each other. Where one of them is wrong by itself, the

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+
+class Command(Struct, frozen=True, kw_only=True):
     """`env` is the whole environment: nothing of os.environ enters unless it is named. `timeout` in seconds.
 
     `until` is a regular expression (`^` and `$` match at line ends): the command is ended when its output matches.
@@ -22,8 +22,7 @@ class Command:
     until: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completed:
+class Completed(Struct, frozen=True, kw_only=True):
     """How a command ended. `exit` is negative for a signal, None when it was stopped at its time limit.
 
     `matched`: its output matched `until` (and it was ended for that, if it had not ended by itself).

@@ -5,14 +5,15 @@ A document is the readable form that is hashed: JSON objects, lists, strings, nu
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 from collections.abc import Mapping
 from json.encoder import encode_basestring
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import Any
 
+from msgspec import Struct
 from pydantic import BaseModel
 
 from rearch.model.digest import Digest
@@ -21,11 +22,11 @@ from rearch.model.platform import Platform
 Document = Mapping[str, Any] | list[Any] | str | int | float | bool | None
 
 
-def outside_key(reason: str) -> dict[str, str]:
-    """Metadata for a dataclass field that does not enter the key; the reason is for the reader."""
-    if not reason:
+def outside_key(**reasons: str) -> Mapping[str, str]:
+    """For `OUTSIDE_KEY` of a Struct: the fields that do not enter the key; the reason is for the reader."""
+    if not all(reasons.values()):
         raise ValueError("a field is left out of the key for a reason")
-    return {"outside_key": reason}
+    return MappingProxyType(reasons)
 
 
 def document(value: object) -> Document:
@@ -41,15 +42,18 @@ def document(value: object) -> Document:
             return {str(key): document(item) for key, item in value.items()}
         case BaseModel():
             return value.model_dump(mode="json")
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, Struct):
         return {"is": type(value).__name__} | {name: document(getattr(value, name)) for name in key_fields(type(value))}
     raise TypeError(f"{type(value).__name__} cannot enter a key")
 
 
 @functools.cache
-def key_fields(kind: type) -> tuple[str, ...]:
-    """The fields of a dataclass that enter a key, in their order."""
-    return tuple(item.name for item in dataclasses.fields(kind) if "outside_key" not in item.metadata)
+def key_fields(kind: type[Struct]) -> tuple[str, ...]:
+    """The fields of a Struct that enter a key, in their order."""
+    outside = getattr(kind, "OUTSIDE_KEY", {})
+    if unknown := set(outside) - set(kind.__struct_fields__):
+        raise TypeError(f"{kind.__name__} leaves out fields that it does not have: {unknown}")
+    return tuple(name for name in kind.__struct_fields__ if name not in outside)
 
 
 def canonical(readable: object) -> str:
@@ -85,7 +89,7 @@ class Canonicalizer:
         if isinstance(value, Mapping):
             named = sorted((str(key), item) for key, item in value.items())
             return f"{{{','.join(f'{encode_basestring(key)}:{self.text(item)}' for key, item in named)}}}"
-        if dataclasses.is_dataclass(value) and not isinstance(value, type) and not isinstance(value, Platform | Digest):
+        if isinstance(value, Struct) and not isinstance(value, Platform | Digest):
             parts = [
                 label if name is None else f"{label}{self.text(getattr(value, name))}"
                 for label, name in _labels(type(value))
@@ -98,8 +102,8 @@ _CONSTANTS = {None: "null", True: "true", False: "false"}
 
 
 @functools.cache
-def _labels(kind: type) -> tuple[tuple[str, str | None], ...]:
-    """What stands before each field of a dataclass, in the order of the names; the type's own name has no field."""
+def _labels(kind: type[Struct]) -> tuple[tuple[str, str | None], ...]:
+    """What stands before each field of a Struct, in the order of the names; the type's own name has no field."""
     own: tuple[str, str | None] = (f'"is":{encode_basestring(kind.__name__)}', None)
     named = [("is", own), *((name, (f'"{name}":', name)) for name in key_fields(kind))]
     return tuple(label for _, label in sorted(named))

@@ -7,7 +7,9 @@ says what that is, and who needs it. The file's form is in engine/lockfile.py.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rearch.errors import UsageError
 from rearch.model.base import FrozenDict
@@ -16,8 +18,7 @@ from rearch.model.recipe import DebianSource, GitSource
 from rearch.model.source import DebianPackage, PinnedDebian, PinnedGit
 
 
-@dataclass(frozen=True, slots=True)
-class GitName:
+class GitName(Struct, frozen=True):
     """A ref of a repository."""
 
     source: GitSource
@@ -26,8 +27,7 @@ class GitName:
         return f"git {self.source.git} {self.source.ref}"
 
 
-@dataclass(frozen=True, slots=True)
-class DebianName:
+class DebianName(Struct, frozen=True):
     """A Debian source package, of an exact version or of whichever apt offers."""
 
     source: DebianSource
@@ -36,8 +36,7 @@ class DebianName:
         return f"debian {self.source.debian}" + (f" {self.source.version}" if self.source.version else "")
 
 
-@dataclass(frozen=True, slots=True)
-class SysrootName:
+class SysrootName(Struct, frozen=True):
     """Debian packages of a foreign architecture, with all that they depend on."""
 
     platform: Platform
@@ -47,8 +46,7 @@ class SysrootName:
         return f"sysroot {self.platform} {' '.join(sorted(self.packages))}"
 
 
-@dataclass(frozen=True, slots=True)
-class BaseName:
+class BaseName(Struct, frozen=True):
     """An image of a registry, on all platforms that it has."""
 
     reference: str
@@ -57,8 +55,7 @@ class BaseName:
         return f"base {self.reference}"
 
 
-@dataclass(frozen=True, slots=True)
-class PackagesName:
+class PackagesName(Struct, frozen=True):
     """Debian packages of one release for one platform, with all that they depend on: what a base is unpacked from."""
 
     suite: str
@@ -72,15 +69,13 @@ class PackagesName:
 Name = GitName | DebianName | SysrootName | BaseName | PackagesName
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sysroot:
+class Sysroot(Struct, frozen=True, kw_only=True):
     """What a SysrootName is: packages sorted by name."""
 
     packages: tuple[DebianPackage, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinnedBase:
+class PinnedBase(Struct, frozen=True, kw_only=True):
     """What a BaseName is: `digest` of the index (or of the only manifest), and of the manifest of each platform."""
 
     reference: str
@@ -88,8 +83,7 @@ class PinnedBase:
     platforms: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinnedPackages:
+class PinnedPackages(Struct, frozen=True, kw_only=True):
     """What a PackagesName is: packages sorted by name; `time` is the date of the archive's Release file that
     they were chosen from, seconds since 1970."""
 
@@ -100,8 +94,7 @@ class PinnedPackages:
 Identity = PinnedGit | PinnedDebian | Sysroot | PinnedBase | PinnedPackages
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """An identity, with the components (`stack/name`, sorted) that need it."""
 
     identity: Identity
@@ -120,8 +113,7 @@ class NotLocked(UsageError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(Struct, frozen=True):
     """All entries, by the text of their name."""
 
     entries: Mapping[str, Entry] = FrozenDict()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 from rearch.model.step import Step
 
@@ -15,8 +16,7 @@ class Action(StrEnum):
     REUSE = "reuse"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedStep:
+class PlannedStep(Struct, frozen=True, kw_only=True):
     """`reason` is a clause in words: `edit 1 of main.go changed`. `document` is what the key was made
     from; empty for a step that is reused. With `again` it is made even if its result is there.
     """
@@ -29,8 +29,7 @@ class PlannedStep:
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """Steps in an order in which each comes after those it needs."""
 
     steps: tuple[PlannedStep, ...]

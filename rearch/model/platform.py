@@ -7,15 +7,14 @@ other name of an architecture (Go, Debian, GNU, ELF, qemu, uname, zig) is a colu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from rearch.errors import UsageError
 
 EM_386, EM_PPC64, EM_S390, EM_ARM, EM_X86_64, EM_AARCH64, EM_RISCV = 3, 21, 22, 40, 62, 183, 243
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Architecture:
+class Architecture(Struct, frozen=True, kw_only=True):
     """One row of the table: what every tool calls this architecture.
 
     `elf_machine` is e_machine of the ELF header (gabi, "ELF Identification"); `bits` its class;
@@ -189,8 +188,7 @@ _BY_NAME = {row.name: row for row in _TABLE}
 _SPELLINGS = {alias: row.name for row in _TABLE for alias in (row.name, *row.aliases)}
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Platform:
+class Platform(Struct, frozen=True, order=True):
     """An operating system and an architecture, normalised; `str()` is the OCI spelling."""
 
     os: str

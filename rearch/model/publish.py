@@ -7,10 +7,10 @@ field names in lower case, hence `osversion`), and two more, `manifests[].annota
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import chain
 from typing import Annotated
 
+from msgspec.structs import replace
 from pydantic import AfterValidator, Field, model_validator
 
 from rearch.errors import UsageError

@@ -7,7 +7,9 @@ of github.com/distribution/reference, which also says what is filled in where a 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rearch.errors import UsageError
 
@@ -56,8 +58,7 @@ class BadReference(UsageError):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class Reference(Struct, frozen=True, kw_only=True):
     """A name with everything filled in. `digest` is `sha256:` and 64 digits; tag or digest (or both) is set."""
 
     registry: str

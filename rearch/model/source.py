@@ -5,42 +5,51 @@ Where a field is left out of the step's key, the reason stands at the field (see
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from typing import ClassVar
+
+from msgspec import Struct
 
 from rearch.model.key import outside_key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinnedGit:
+class PinnedGit(Struct, frozen=True, kw_only=True):
     """One commit. `time` is its committer time, in seconds since 1970."""
 
-    url: str = field(metadata=outside_key("the commit's hash names its content, wherever it is fetched"))
-    ref: str = field(metadata=outside_key("the name that the commit was resolved from"))
+    OUTSIDE_KEY: ClassVar[Mapping[str, str]] = outside_key(
+        url="the commit's hash names its content, wherever it is fetched",
+        ref="the name that the commit was resolved from",
+        time="part of what the commit's hash covers",
+    )
+
+    url: str
+    ref: str
     commit: str
-    time: int = field(metadata=outside_key("part of what the commit's hash covers"))
+    time: int
     submodules: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinnedArchive:
+class PinnedArchive(Struct, frozen=True, kw_only=True):
     """One downloaded file, by its sha256 (64 hexadecimal digits)."""
 
-    url: str = field(metadata=outside_key("the sha256 names its content"))
+    OUTSIDE_KEY: ClassVar[Mapping[str, str]] = outside_key(url="the sha256 names its content")
+
+    url: str
     sha256: str
     strip: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DebianFile:
+class DebianFile(Struct, frozen=True, kw_only=True):
     """A file of a Debian archive: `path` below the archive's root (`pool/main/...`), size in bytes."""
 
-    path: str = field(metadata=outside_key("the sha256 names its content"))
+    OUTSIDE_KEY: ClassVar[Mapping[str, str]] = outside_key(path="the sha256 names its content")
+
+    path: str
     size: int
     sha256: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DebianPackage:
+class DebianPackage(Struct, frozen=True, kw_only=True):
     """A binary package that is unpacked, not installed."""
 
     name: str
@@ -49,25 +58,27 @@ class DebianPackage:
     file: DebianFile
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinnedDebian:
+class PinnedDebian(Struct, frozen=True, kw_only=True):
     """A Debian source package with the golang-*-dev packages that it builds with.
 
     `files` are the .dsc and what it lists; `time` is the date of its changelog or .dsc, seconds since 1970.
     """
 
+    OUTSIDE_KEY: ClassVar[Mapping[str, str]] = outside_key(time="written inside the files, which are named by hash")
+
     package: str
     version: str
-    time: int = field(metadata=outside_key("written inside the files, which are named by hash"))
+    time: int
     files: tuple[DebianFile, ...]
     build_packages: tuple[DebianPackage, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinnedLocal:
+class PinnedLocal(Struct, frozen=True, kw_only=True):
     """A folder of the project. `digest` is its tree digest (formats/tree.py); `path` is relative to the project."""
 
-    path: str = field(metadata=outside_key("the digest names its content"))
+    OUTSIDE_KEY: ClassVar[Mapping[str, str]] = outside_key(path="the digest names its content")
+
+    path: str
     digest: str
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from msgspec import Struct, field
 from pydantic import Field
 
 from rearch.model.base import NOTHING, FrozenMap, FullText, Model, Name, PlatformName, Text
@@ -36,8 +36,7 @@ class StackFile(Model):
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatchFile:
+class PatchFile(Struct, frozen=True, kw_only=True):
     """One line of a quilt series. `path` is relative to the project; `digest` is of its bytes."""
 
     path: PurePosixPath
@@ -45,8 +44,7 @@ class PatchFile:
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Component:
+class Component(Struct, frozen=True, kw_only=True):
     """A recipe in its stack, with what lies beside it.
 
     `recipes` holds one recipe for each platform that was asked for: the same object where no
@@ -72,8 +70,7 @@ class Component:
         return next(iter(self.recipes.values()))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stack:
+class Stack(Struct, frozen=True, kw_only=True):
     """A stack with its components, in the order of its file."""
 
     name: str
@@ -83,8 +80,7 @@ class Stack:
     publish: PublishSettings = field(default_factory=PublishSettings)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
+class Project(Struct, frozen=True, kw_only=True):
     """Everything that the YAML of a project says, checked. `files`: those that were read, relative to the project."""
 
     settings: Settings

@@ -23,9 +23,11 @@ What each kind leaves in the `files/` folder of its result (paths below are rela
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from rearch.model.key import outside_key
 from rearch.model.platform import Platform
@@ -89,8 +91,7 @@ _CHECKED = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PypiOrigin:
+class PypiOrigin(Struct, frozen=True, kw_only=True):
     """A wheel. `package` and `version` are what pip is asked for."""
 
     package: str
@@ -98,49 +99,47 @@ class PypiOrigin:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveOrigin:
+class ArchiveOrigin(Struct, frozen=True, kw_only=True):
     """An archive by hash; `strip` leading folders are dropped."""
 
-    url: str = field(metadata=outside_key("the sha256 names its content"))
+    OUTSIDE_KEY: ClassVar[Mapping[str, str]] = outside_key(url="the sha256 names its content")
+
+    url: str
     sha256: str
     strip: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SystemOrigin:
+class SystemOrigin(Struct, frozen=True, kw_only=True):
     """The host's own compiler. `identity` is what it says of its version, and must change when it changes."""
 
     path: str
     identity: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolchainInputs:
+class ToolchainInputs(Struct, frozen=True, kw_only=True):
     """`kind` is go, zig or gcc; `version` the compiler's, as in 1.27.0."""
 
-    name: str = field(metadata=outside_key("a name of ours; the origin says what it is"))
+    OUTSIDE_KEY: ClassVar[Mapping[str, str]] = outside_key(name="a name of ours; the origin says what it is")
+
+    name: str
     kind: str
     version: str
     host: Platform
     origin: PypiOrigin | ArchiveOrigin | SystemOrigin
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchInputs:
+class FetchInputs(Struct, frozen=True, kw_only=True):
     source: PinnedSource
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fix:
+class Fix(Struct, frozen=True, kw_only=True):
     """A named set of edits that ships with rearch, as it was when the plan was made."""
 
     name: str
     edits: tuple[Edit, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatchInputs:
+class PatchInputs(Struct, frozen=True, kw_only=True):
     """`place` is the path below gopath/src. `folder` is the stack's, for reading the patch files."""
 
     place: str
@@ -150,8 +149,7 @@ class PatchInputs:
     edits: tuple[Edit, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GenerateInputs:
+class GenerateInputs(Struct, frozen=True, kw_only=True):
     """Commands run in `gopath/src/<place>/<directory>`; the first word `go` is the toolchain's."""
 
     place: str
@@ -160,24 +158,25 @@ class GenerateInputs:
     env: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModulesInputs:
+class ModulesInputs(Struct, frozen=True, kw_only=True):
     """`proxy` and `sumdb` say where from; go.sum, part of the source, says what."""
+
+    OUTSIDE_KEY: ClassVar[Mapping[str, str]] = outside_key(
+        proxy="go.sum names the content by hash", sumdb="go.sum names the content by hash"
+    )
 
     place: str
     directory: str
-    proxy: str = field(metadata=outside_key("go.sum names the content by hash"))
-    sumdb: str = field(metadata=outside_key("go.sum names the content by hash"))
+    proxy: str
+    sumdb: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SysrootInputs:
+class SysrootInputs(Struct, frozen=True, kw_only=True):
     packages: tuple[DebianPackage, ...]
     platform: Platform
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompileInputs:
+class CompileInputs(Struct, frozen=True, kw_only=True):
     """One `go build`. All texts are final: no `${{ }}` is left in them.
 
     `layout` is None where it is to be detected; `cgo_kind` is None (CGO_ENABLED=0), "zig" or "gcc".
@@ -201,8 +200,7 @@ class CompileInputs:
     source_date_epoch: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyInputs:
+class VerifyInputs(Struct, frozen=True, kw_only=True):
     """`link` is static, dynamic or any; `names` the binaries."""
 
     platform: Platform
@@ -213,8 +211,7 @@ class VerifyInputs:
     go: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SmokeInputs:
+class SmokeInputs(Struct, frozen=True, kw_only=True):
     """`emulator` is None on the platform itself, `missing` where there is none, else the program's name."""
 
     platform: Platform
@@ -222,26 +219,27 @@ class SmokeInputs:
     emulator: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistryOrigin:
+class RegistryOrigin(Struct, frozen=True, kw_only=True):
     """An image of a registry: `digest` is that of the manifest for the platform."""
 
-    reference: str = field(metadata=outside_key("the digest names its content"))
+    OUTSIDE_KEY: ClassVar[Mapping[str, str]] = outside_key(reference="the digest names its content")
+
+    reference: str
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiskOrigin:
+class DiskOrigin(Struct, frozen=True, kw_only=True):
     """An image on disk: `path` relative to the project, `ref` the name inside, `digest` of the file or the layout."""
 
-    path: str = field(metadata=outside_key("the digest names its content"))
+    OUTSIDE_KEY: ClassVar[Mapping[str, str]] = outside_key(path="the digest names its content")
+
+    path: str
     kind: Literal["layout", "archive"]
     ref: str
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DebianOrigin:
+class DebianOrigin(Struct, frozen=True, kw_only=True):
     """Debian packages and what their scripts would have done. `time` is what files that we make are dated.
 
     `suite` is the release, which says whether /bin and the like are links into /usr.
@@ -256,16 +254,14 @@ class DebianOrigin:
     time: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaseInputs:
+class BaseInputs(Struct, frozen=True, kw_only=True):
     """What an image starts from."""
 
     platform: Platform
     origin: RegistryOrigin | DiskOrigin | DebianOrigin
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContextFile:
+class ContextFile(Struct, frozen=True, kw_only=True):
     """Something in the build context, under `place`.
 
     `path` is relative to the `files/` folder of the step in role `role`, or, where that is None, to the project; then
@@ -278,8 +274,7 @@ class ContextFile:
     digest: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageInputs:
+class ImageInputs(Struct, frozen=True, kw_only=True):
     """One image for one platform. All texts are final.
 
     `template` is where the text can be read: errors name its lines. `stages` maps names that FROM can use to roles in
@@ -287,11 +282,16 @@ class ImageInputs:
     environment's.
     """
 
+    OUTSIDE_KEY: ClassVar[Mapping[str, str]] = outside_key(
+        template="where the text is left for people; the text itself is in the key",
+        engine="where it is built, not what",
+    )
+
     platform: Platform
     builder: str
     dockerfile: str
-    template: str = field(metadata=outside_key("where the text is left for people; the text itself is in the key"))
-    engine: str = field(metadata=outside_key("where it is built, not what"))
+    template: str
+    engine: str
     args: Mapping[str, str]
     stages: Mapping[str, str]
     context: tuple[ContextFile, ...]
@@ -301,16 +301,14 @@ class ImageInputs:
     source_date_epoch: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditInputs:
+class AuditInputs(Struct, frozen=True, kw_only=True):
     """`allowed`: pattern of paths -> the reason why that file may be of another architecture."""
 
     platform: Platform
     allowed: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageSmokeInputs:
+class ImageSmokeInputs(Struct, frozen=True, kw_only=True):
     """Commands in the image's own file tree. `emulator` as in SmokeInputs."""
 
     platform: Platform
@@ -318,8 +316,7 @@ class ImageSmokeInputs:
     emulator: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexInputs:
+class IndexInputs(Struct, frozen=True, kw_only=True):
     """The index over the images of the roles `image <platform>`; `tag` is its name in the layout."""
 
     repository: str
@@ -347,8 +344,7 @@ Inputs = (
 )
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class StepId:
+class StepId(Struct, frozen=True, order=True):
     """Which step: unique in a plan. `subject` is `stack/component`, or a toolchain's name.
 
     The text is made once, for it is hashed and looked up many times in the plan of a large project.
@@ -357,11 +353,11 @@ class StepId:
     kind: StepKind
     subject: str
     platform: Platform | None = None
-    _text: str = field(init=False, repr=False, compare=False)
+    _text: str = ""
 
     def __post_init__(self) -> None:
         text = f"{self.kind.value} {self.subject}" + (f" {self.platform}" if self.platform else "")
-        object.__setattr__(self, "_text", text)
+        force_setattr(self, "_text", text)
 
     def __hash__(self) -> int:
         return hash(self._text)
@@ -370,8 +366,7 @@ class StepId:
         return self._text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """`needs` names by role the steps whose results this one reads: source, go, cc, sysroot, modules, binaries."""
 
     id: StepId
@@ -379,8 +374,7 @@ class Step:
     needs: Mapping[str, StepId]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
+class Artifact(Struct, frozen=True, kw_only=True):
     """A file of a result. `path` is relative to its `files/`; size in bytes; `digest` sha256, hexadecimal.
 
     `target` is set for a symbolic link, whose digest is that of the target's text.
@@ -393,8 +387,7 @@ class Artifact:
     target: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(Struct, frozen=True, kw_only=True):
     """What a step left in the store. `facts` is what it found out, in JSON values."""
 
     key: str

@@ -8,8 +8,9 @@ is remembered by its digest, so that a base is scanned once for ever, and later 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.model.base import NOTHING
 from rearch.model.platform import Platform
@@ -66,8 +67,7 @@ def audit_image(
     return _Audit(layout=layout, place=str(layout), scanner=Scanner(layout, cache)).image(order)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Order:
+class _Order(Struct, frozen=True, kw_only=True):
     """One image to audit; fields as audit_image has them."""
 
     manifest: Manifest
@@ -78,8 +78,7 @@ class _Order:
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Audit:
+class _Audit(Struct, frozen=True, kw_only=True):
     """The audit of a layout; `place` is what people call that."""
 
     layout: Path

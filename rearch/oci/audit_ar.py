@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.formats.archive_errors import CorruptArchive, TruncatedArchive, Unsupported
 from rearch.formats.archive_stream import Meter
@@ -21,8 +22,7 @@ _NAME_LIMIT = 4096
 _NUMBER = re.compile(rb"([0-9]{1,10}) *\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class ArMember:
+class ArMember(Struct, frozen=True):
     """One member; `content` has to be read before the next one is asked for."""
 
     name: str

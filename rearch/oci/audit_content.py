@@ -9,8 +9,10 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, Literal, NoReturn, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rearch.formats import archive_stream as streams
 from rearch.formats.archive import looks_like_tar
@@ -89,8 +91,7 @@ class Started:
         return b"".join(pieces)
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(Struct, frozen=True):
     """Where we are: the entry's number in the layer, the place, how deep, and what all of this has cost so far."""
 
     number: int

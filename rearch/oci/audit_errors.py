@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.errors import RearchError, UsageError, VerificationError
 from rearch.formats.archive_errors import ArchiveError, shown
@@ -18,8 +19,7 @@ _SHOWN = 19  # `sha256:` and 12 digits
 LAYER_ERRORS = (ArchiveError, MissingBlob, WrongBlob, UnknownLayerType)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(Struct, frozen=True, kw_only=True):
     """The image that is audited: what people call the layout, the platform, the manifest's digest (or empty)."""
 
     layout: str

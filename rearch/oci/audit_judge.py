@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from rearch.formats.elf import ElfFacts, describe, match_platform
 from rearch.formats.printable import printable
@@ -19,8 +21,7 @@ from rearch.oci.image_tree import ImageTree
 _EM_BPF = 247
 
 
-@dataclass
-class Judge:
+class Judge(Struct, dict=True):
     """One image's layers and tree, and what they are held against."""
 
     tree: ImageTree

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
+
+from msgspec import Struct, field
 
 from rearch.model.platform import Platform
 from rearch.oci.audit_seen import ElfSeen
@@ -22,8 +23,7 @@ _MUSL_OWN = ("libc.", "libpthread.", "librt.", "libm.", "libdl.", "libutil.", "l
 _INCLUDES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """A file in the memory of a program: the path it was found under, its facts, and who asked for it."""
 
     path: str
@@ -31,16 +31,14 @@ class Loaded:
     asker: Loaded | None = None
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class MissingLibrary:
+class MissingLibrary(Struct, frozen=True, order=True):
     """`library` is asked for by the file `path`, and is not in the tree."""
 
     path: str
     library: str
 
 
-@dataclass
-class Loader:
+class Loader(Struct, dict=True):
     """The loader of one image. `elves` are the ELF files of the tree by path, `texts` the small files, `library_path`
     is LD_LIBRARY_PATH of the image's environment."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rearch.model.platform import Platform
 from rearch.oci.audit_seen import shown_path
@@ -14,8 +16,7 @@ _SHOWN_DIGEST = 19  # `sha256:` and 12 digits
 _SHOWN_FILES = 3  # of those that one finding stands for; JSON has all
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One file (or the config) and everything that is wrong with it.
 
     `kind` is the class of it: elf, interpreter, library, script, foreign, unread, limit, behind, config, allowed.
@@ -78,8 +79,7 @@ class Finding:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Excused:
+class Excused(Struct, frozen=True, kw_only=True):
     """A finding that the recipe allows; `reason` is the recipe's."""
 
     finding: Finding
@@ -87,8 +87,7 @@ class Excused:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditReport:
+class AuditReport(Struct, frozen=True, kw_only=True):
     """The audit of one image for one platform. `name` and `digest` say which (the manifest's digest).
 
     `findings`: errors first, then by path. `elves` are ELF files of the tree, `hidden` those that later layers hide,

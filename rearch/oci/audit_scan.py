@@ -6,10 +6,10 @@ What was seen is remembered by the blob's digest: a base is scanned once for eve
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
+
+from msgspec import Struct, ValidationError, convert, field, to_builtins
 
 from rearch.formats.hashing import Readable
 from rearch.oci.audit_content import HEAD, Started, holds_nothing, look_at
@@ -35,9 +35,6 @@ from rearch.oci.image_tree_index import (
 from rearch.oci.read_layer import layer_entries, open_layer
 from rearch.oci.types import Descriptor
 
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
-
 # To be raised when the values of audit_seen, or what is looked for, change.
 SCANNER = 2
 
@@ -48,8 +45,7 @@ _TEXT_LIMIT = 1 << 20
 _SCRIPT_LINE = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scanned:
+class Scanned(Struct, frozen=True, kw_only=True):
     """What a layer holds, and its entries in their order (whiteouts as they are, no contents)."""
 
     seen: LayerSeen
@@ -87,8 +83,7 @@ class Scanner:
         found = _scan(self._layout, layer)
         place = self._place(layer)
         if place is not None:
-            # What pydantic would dump, without making its validators for a process that reads nothing back.
-            write_memory(place, asdict(found.seen))
+            write_memory(place, to_builtins(found.seen))
             remember(self._cache, layer, found.entries)
         return found
 
@@ -98,14 +93,10 @@ class Scanner:
 
 def _seen(value: object) -> LayerSeen:
     """The remembered form, checked. Errors: ValueError."""
-    return _form().validate_python(value)
-
-
-@lru_cache(maxsize=1)
-def _form() -> TypeAdapter[LayerSeen]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(LayerSeen)
+    try:
+        return convert(value, LayerSeen)
+    except ValidationError as error:
+        raise ValueError(str(error)) from None
 
 
 def _scan(layout: Path, layer: Descriptor) -> Scanned:
@@ -116,8 +107,7 @@ def _scan(layout: Path, layer: Descriptor) -> Scanned:
     return Scanned(seen=scan.result(), entries=tuple(scan.entries))
 
 
-@dataclass(slots=True)
-class _Scan:
+class _Scan(Struct):
     """What was seen so far."""
 
     entries: list[LayerEntry] = field(default_factory=list)

@@ -7,8 +7,9 @@ each time; see audit_judge.py.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from rearch.formats.elf import ElfFacts
 from rearch.formats.printable import printable
@@ -40,8 +41,7 @@ def shown_path(path: str) -> str:
     return printable(path.replace(_MARK, ""))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """Where something lies: a path of the layer and, inside archives, the names from the outermost to the innermost."""
 
     path: str
@@ -51,8 +51,7 @@ class Place:
         return "!".join(("/" + shown_path(self.path), *map(shown_path, self.inside)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ElfSeen:
+class ElfSeen(Struct, frozen=True, kw_only=True):
     """A file with ELF's magic. `facts` is None where `broken` says why it cannot be read.
 
     `number` says which entry of the layer has it, from 0. `machine` is e_machine, None where the file ends before it.
@@ -73,8 +72,7 @@ class ElfSeen:
     runpath: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OtherSeen:
+class OtherSeen(Struct, frozen=True, kw_only=True):
     """Something that is no ELF file and that people want to know of: `what` is the words, `kind` the class of it.
 
     `foreign`: a program for another system. `unread`: an archive that could not be looked into (to its end).
@@ -88,8 +86,7 @@ class OtherSeen:
     what: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScriptSeen:
+class ScriptSeen(Struct, frozen=True, kw_only=True):
     """A file that can be executed and begins with `#!`: interpreter and the rest of that line."""
 
     number: int
@@ -98,16 +95,14 @@ class ScriptSeen:
     argument: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageSeen:
+class PackageSeen(Struct, frozen=True, kw_only=True):
     """Files that a package says it brought, relative to the root."""
 
     package: str
     paths: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextSeen:
+class TextSeen(Struct, frozen=True, kw_only=True):
     """A small file that says how the image works: accounts, the loader's configuration."""
 
     number: int
@@ -115,8 +110,7 @@ class TextSeen:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerSeen:
+class LayerSeen(Struct, frozen=True, kw_only=True):
     """Everything that an audit wants of a layer. `files` counts regular files."""
 
     files: int

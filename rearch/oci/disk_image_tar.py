@@ -5,10 +5,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, cast
+
+from msgspec import Struct
 
 from rearch.errors import UsageError
 from rearch.formats.archive import looks_like_tar
@@ -40,8 +41,7 @@ class NoArchive(UsageError):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Member:
+class _Member(Struct, frozen=True, kw_only=True):
     """Where its bytes are; `link` is the name of another member instead."""
 
     offset: int = 0

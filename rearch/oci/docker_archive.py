@@ -12,10 +12,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
+
+from msgspec import Struct
 
 from rearch.errors import UsageError
 from rearch.formats.archive_errors import CannotWrite
@@ -43,8 +44,7 @@ class BadArchiveName(UsageError):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Name:
+class _Name(Struct, frozen=True, kw_only=True):
     """`full` with the registry, `short` as Docker shows it, `tag` alone."""
 
     full: str

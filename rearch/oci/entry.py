@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from rearch.model.base import FrozenDict
 
@@ -22,8 +23,7 @@ class EntryKind(StrEnum):
     FIFO = "fifo"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerEntry:
+class LayerEntry(Struct, frozen=True, kw_only=True):
     """One entry of a layer.
 
     `path` is relative, without a leading or final slash, `.` or `..`; surrogates stand for bytes that are not UTF-8.

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct
 
 from rearch.formats.archive_errors import CannotWrite
 from rearch.formats.hashing import blocks
@@ -21,8 +22,7 @@ from rearch.oci.read_layer import layer_entries, open_layer
 _SPECIAL = (EntryKind.CHARACTER, EntryKind.BLOCK, EntryKind.FIFO)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtractedTree:
+class ExtractedTree(Struct, frozen=True, kw_only=True):
     """What was done. `skipped` are the devices and fifos, which are not made."""
 
     entries: int

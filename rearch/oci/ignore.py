@@ -11,8 +11,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from rearch.errors import UsageError
 
@@ -26,8 +27,7 @@ class BadIgnorePattern(UsageError):
         super().__init__(f"{where}: {pattern!r} is no pattern: {why}", hint="correct it, or take it out")
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
+class _Pattern(Struct, frozen=True):
     expression: re.Pattern[str]
     back: bool
 

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rearch.errors import VerificationError
 from rearch.formats.printable import printable
@@ -40,8 +42,7 @@ class BrokenTree(VerificationError):
         super().__init__(f"/{printable(path)}: {why}", hint="build the image again, or take it from its source again")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreeEntry:
+class TreeEntry(Struct, frozen=True, kw_only=True):
     """A path of the tree. `entry` is what its layer says, with the tree's `path`, and with a file's own kind for a hard
     link to it. `layer` (0 is the lowest) and `number` (in the order of the layer's tar) say which entry has the
     content: names of one file have the same. A folder that no layer names, but files in it, has the number -1.
@@ -52,8 +53,7 @@ class TreeEntry:
     number: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Missing:
+class Missing(Struct, frozen=True, kw_only=True):
     """Why a path does not resolve: `at` is the first path that is not there, or the link that never ends."""
 
     at: str

@@ -8,8 +8,10 @@ normalisation; and what manifest-tool would drop or write wrongly in silence is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rearch.model.base import NOTHING, FrozenDict
 from rearch.oci.join_entries import Joined, OneImage, Taken, WholeIndex, entries_of, image_of, same_platform
@@ -17,8 +19,7 @@ from rearch.oci.join_errors import NoAnnotationsInDockerList, NothingToJoin, Oci
 from rearch.oci.types import DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, Index, Types
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JoinedIndex:
+class JoinedIndex(Struct, frozen=True, kw_only=True):
     """The index, where each of its entries is to be fetched from (in the index's order), and what is worth telling."""
 
     index: Index

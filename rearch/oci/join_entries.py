@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.model.base import FrozenDict
 from rearch.model.platform import platform_key
@@ -18,8 +19,7 @@ ATTESTATION = "attestation-manifest"
 NAMES = (REF_NAME, IMAGE_NAME)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OneImage:
+class OneImage(Struct, frozen=True, kw_only=True):
     """An image. `name` is its reference, for messages; `config` the platform in its config (`config_platform`).
 
     `wanted` is what the spec says that it is for. `annotations` are for its descriptor.
@@ -32,8 +32,7 @@ class OneImage:
     annotations: Mapping[str, str] = FrozenDict()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WholeIndex:
+class WholeIndex(Struct, frozen=True, kw_only=True):
     """An index: all of its images, or those of the `wanted` platform.
 
     `configs` has the platforms of those entries that have none themselves (`without_platform`), by digest.
@@ -49,8 +48,7 @@ class WholeIndex:
 Joined = OneImage | WholeIndex
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Taken(Struct, frozen=True, kw_only=True):
     """An entry of the index to be, and the source that it has to be fetched from. `about` is an image's digest for
     what is no image itself; empty where nothing says which."""
 

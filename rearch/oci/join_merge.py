@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.model.base import NOTHING
 from rearch.oci.join_entries import about_of, is_image_entry, same_platform
@@ -14,8 +15,7 @@ Key = tuple[str, ...]
 _HINT = "publish without --merge, which replaces the tag"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Merged:
+class Merged(Struct, frozen=True, kw_only=True):
     """The index to publish. Platforms as the indexes write them.
 
     `kept`: those that only the live index had; `replaced`: those that have another image now; `added`: those that are

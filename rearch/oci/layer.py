@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rearch.formats.archive_errors import CannotWrite
 from rearch.oci.entry import EntryKind, LayerEntry
@@ -24,8 +26,7 @@ __all__ = ["BadLayerEntry", "CannotWrite", "ContentChanged", "ContentUnreadable"
 EMPTY = hashlib.sha256().hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MadeLayer:
+class MadeLayer(Struct, frozen=True, kw_only=True):
     """A layer that is in the layout. `diff_id`: `sha256:...` of the tar; `made`: not remembered, but written now."""
 
     descriptor: Descriptor

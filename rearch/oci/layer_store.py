@@ -16,9 +16,10 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
+
+from msgspec import Struct
 
 from rearch.oci.compress import writer_of
 from rearch.oci.entry import LayerEntry
@@ -33,8 +34,7 @@ _STALE = 24 * 3600.0
 _HEX = re.compile(r"[0-9a-f]{128}\Z")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
+class Remembered(Struct, frozen=True, kw_only=True):
     """A layer in the store. `used` in seconds since 1970."""
 
     key: str

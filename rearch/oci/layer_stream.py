@@ -12,9 +12,10 @@ import stat
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
+
+from msgspec import Struct
 
 from rearch.formats.archive_errors import CannotWrite
 from rearch.formats.hashing import BLOCK
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class Written(Struct, frozen=True, kw_only=True):
     """What was written: the digests (hexadecimal) before and after compression, and the size after it."""
 
     diff_hex: str
@@ -105,8 +105,7 @@ def _put_content(entry: LayerEntry, content: Path, blocks: _Blocks) -> None:
     blocks.check(check)
 
 
-@dataclass(frozen=True, slots=True)
-class _Check:
+class _Check(Struct, frozen=True):
     """What the content was to be. Another content would be remembered under a wrong key for ever."""
 
     path: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
+from msgspec import Struct
 from pydantic import BaseModel
 
 from rearch.model.platform import Platform
@@ -46,8 +46,7 @@ _DOCUMENTS = 4096
 M = TypeVar("M", bound=BaseModel)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayoutImage:
+class LayoutImage(Struct, frozen=True, kw_only=True):
     """One image of a layout. `descriptor` has a platform, from the config where the index gives none."""
 
     descriptor: Descriptor

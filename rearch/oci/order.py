@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.model.base import FrozenDict
 from rearch.model.platform import Platform
 from rearch.oci.types import Compression, Descriptor, History, ImageConfig, Types
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageOrder:
+class ImageOrder(Struct, frozen=True, kw_only=True):
     """Build this Dockerfile for one platform.
 
     `template` is where the Dockerfile came from, for messages. `context` is a folder, private to the build, with files
@@ -40,8 +40,7 @@ class ImageOrder:
     digests: Mapping[str, str] = FrozenDict()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuiltImage:
+class BuiltImage(Struct, frozen=True, kw_only=True):
     """The result: layers (descriptors with their media type; the lowest first) that are in the layout, and the config.
 
     `config.rootfs.diff_ids` are the layers' diff IDs; `config.history` has one line that is not `empty_layer` for each.

@@ -10,8 +10,9 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, cast
+
+from msgspec import Struct, field
 
 from rearch.formats.archive_entry import check_target, parts_of
 from rearch.formats.archive_errors import BadName, CorruptArchive, TruncatedArchive, Unsupported
@@ -56,8 +57,7 @@ _XATTR = b"SCHILY.xattr."
 _KEYS = frozenset((b"path", b"linkpath", b"size", b"mtime", b"uid", b"gid"))
 
 
-@dataclass(slots=True)
-class _Pending:
+class _Pending(Struct):
     """What extension headers said of the entry that comes next; `everywhere`, of all that come: a time alone."""
 
     archive: str
@@ -65,8 +65,7 @@ class _Pending:
     everywhere: dict[bytes, bytes] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Watch:
+class _Watch(Struct, frozen=True):
     """Who counts, and who is told of bad names."""
 
     meter: Meter

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
+
+from msgspec import Struct
 
 from rearch.errors import RearchError
 from rearch.formats.archive_errors import ArchiveError, BadName
@@ -27,8 +28,7 @@ Progress = Callable[[str, int, int, str], None]
 _NAMES = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerFound:
+class LayerFound(Struct, frozen=True, kw_only=True):
     """`diff_id` is None where the blob cannot be unpacked to its end."""
 
     diff_id: str | None

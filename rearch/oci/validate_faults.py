@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from rearch.errors import RearchError
 from rearch.oci.layout_errors import MissingBlob, WrongBlob
 from rearch.oci.types import BadDocument
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(Struct, frozen=True, kw_only=True):
     """`place` leads to it: `index.json > manifest sha256:0123456789ab (linux/arm64) > layer 2`.
 
     A `warning` is against no rule, or hurts nobody.
@@ -24,8 +23,7 @@ class Fault:
         return f"{'warning: ' if self.warning else ''}{self.place}: {self.text}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """A fault whose place is known to who asked."""
 
     text: str

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 
 from rearch.oci.layout_blobs import DOCUMENT_LIMIT, blob_path
@@ -20,8 +20,7 @@ M = TypeVar("M", bound=BaseModel)
 _NO_LAYOUT = "so this is no OCI image layout"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read(Generic[M]):
+class Read(Struct, Generic[M], frozen=True, kw_only=True):
     """What became of a document. `document` is None where it is not valid, `raw` (its JSON) empty where that is none;
     bytes of another size or digest than they should have are read all the same."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from rearch.model.base import FrozenDict
 from rearch.model.lock import Lock
@@ -13,8 +14,7 @@ from rearch.model.settings import GoSettings
 from rearch.model.step import Fix, ToolchainInputs
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
+class Rendered(Struct, frozen=True, kw_only=True):
     """A Dockerfile: the `path` of its template, for messages, and its text."""
 
     path: str
@@ -31,8 +31,7 @@ def _no_templates(template: str, _values: Mapping[str, Any]) -> Rendered:
     raise AssertionError(f"the template {template} was asked for, but these facts have no renderer")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """`local_digests`: file or folder (relative to the project) -> tree digest. `emulators`: None where the host runs
     the platform itself, `missing` where nothing can, else the emulator's name. `cross`: platform -> its C compiler for
     toolchains of kind gcc, of which a host has one for each platform. `epoch` is SOURCE_DATE_EPOCH, if it is set.

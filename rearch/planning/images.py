@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.errors import UsageError
 from rearch.model.base import FrozenDict
@@ -41,8 +42,7 @@ class ImagesDisagree(UsageError):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnPlatform:
+class OnPlatform(Struct, frozen=True, kw_only=True):
     """One component's image on one platform: what its steps have in common. `tree` is the step with its source."""
 
     component: Component

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.model.image import Base, DebianBase, Image, RegistryBase
 from rearch.model.lock import (
@@ -23,8 +24,7 @@ from rearch.model.source import PinnedArchive, PinnedDebian, PinnedGit, PinnedLo
 from rearch.model.stack import Component, Stack
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """A name and the components (`stack/name`) that need it."""
 
     name: Name

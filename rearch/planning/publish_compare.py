@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.planning.publish_values import LiveTag, PublishChild, PublishImage, TagAction
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+class Compared(Struct, frozen=True, kw_only=True):
     """`changes`: a line for each platform that differs, where the live index was read."""
 
     action: TagAction

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.errors import UsageError
 from rearch.model.reference import HUB, NO_LOGIN, BadReference, Reference, has_login, hide_login, parse_reference
@@ -18,8 +19,7 @@ _OTHER_TRANSPORTS = re.compile(
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistryTarget:
+class RegistryTarget(Struct, frozen=True, kw_only=True):
     """`prefix` stands before each image's own name; it may be empty."""
 
     registry: str
@@ -33,8 +33,7 @@ class RegistryTarget:
         return f"{self.registry}/{self.prefix}" if self.prefix else self.registry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayoutTarget:
+class LayoutTarget(Struct, frozen=True, kw_only=True):
     """A folder. Each repository is a layout of its own below it, as in output/images/, and tags are its names: so two
     images can have one tag, and every tool finds it as `oci:PATH/REPOSITORY:TAG`."""
 
@@ -51,8 +50,7 @@ class LayoutTarget:
 Target = RegistryTarget | LayoutTarget
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TagPlace:
+class TagPlace(Struct, frozen=True, kw_only=True):
     """One tag of one repository: what is asked for, and what is set. `repository` is the target's, prefix included."""
 
     target: Target

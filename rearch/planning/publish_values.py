@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from rearch.model.base import FrozenDict
 from rearch.model.platform import Platform
 from rearch.planning.publish_targets import RegistryTarget, TagPlace, Target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blob:
+class Blob(Struct, frozen=True, kw_only=True):
     """What a descriptor says: `digest` is `sha256:` and 64 digits, `size` in bytes."""
 
     media_type: str
@@ -20,8 +20,7 @@ class Blob:
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishChild:
+class PublishChild(Struct, frozen=True, kw_only=True):
     """A manifest of the index. `platform` is None for what is no image (attestations). `layers`: the lowest first."""
 
     platform: Platform | None
@@ -35,8 +34,7 @@ class PublishChild:
         return tuple(dict.fromkeys((*self.layers, self.config)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishImage:
+class PublishImage(Struct, frozen=True, kw_only=True):
     """An image that was built and audited: what its layout in output/images/ holds.
 
     `component` is `stack/name`; `repository` its name without registry; `tag` its name in the layout; `annotations`
@@ -51,8 +49,7 @@ class PublishImage:
     annotations: Mapping[str, str] = FrozenDict()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishOptions:
+class PublishOptions(Struct, frozen=True, kw_only=True):
     """What was asked for. `tags` are templates (publish_tags); none: each image's own tag.
 
     `per_arch`: a tag for each platform beside those of the index. `merge`: keep the platforms of a live index that this
@@ -67,8 +64,7 @@ class PublishOptions:
     time: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveTag:
+class LiveTag(Struct, frozen=True, kw_only=True):
     """What a tag names now. One HEAD gives the digest.
 
     `platforms`: platform as the index writes it, normalised -> digest of its image; None where nobody has read the
@@ -91,8 +87,7 @@ class TagAction(StrEnum):
     MERGE = "merge"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedTag:
+class PlannedTag(Struct, frozen=True, kw_only=True):
     """A tag, where it points and where it will. `after` is None for MERGE: the merged index is known when it was read.
 
     `platform` is set for the tag of a single image. `changes`: a line for each platform that differs.
@@ -107,8 +102,7 @@ class PlannedTag:
     changes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendBlob:
+class SendBlob(Struct, frozen=True, kw_only=True):
     """A layer or a config. `ask`: whether it may be there already, so that one HEAD is cheaper than sending.
 
     `mount`: a repository of the same registry that holds it by then, because an image before this one in the plan
@@ -120,23 +114,20 @@ class SendBlob:
     mount: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendManifest:
+class SendManifest(Struct, frozen=True, kw_only=True):
     """The manifest of a platform, by its digest."""
 
     manifest: Blob
     platform: Platform | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendIndex:
+class SendIndex(Struct, frozen=True, kw_only=True):
     """The index, by its digest: whoever reads a tag later finds all of it."""
 
     index: Blob
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MergeTag:
+class MergeTag(Struct, frozen=True, kw_only=True):
     """Read what the tag names, merge (oci/join_merge.py), send the merged index, set the tag; read it again and
     begin anew where somebody moved it meanwhile. `before` is the digest that it had."""
 
@@ -144,8 +135,7 @@ class MergeTag:
     before: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetTag:
+class SetTag(Struct, frozen=True, kw_only=True):
     """Let the tag name this manifest or index, which is there by now. `before` is the digest that it had."""
 
     place: TagPlace
@@ -156,8 +146,7 @@ class SetTag:
 Action = SendBlob | SendManifest | SendIndex | MergeTag | SetTag
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedImage:
+class PlannedImage(Struct, frozen=True, kw_only=True):
     """One image for one target. `actions` in order: blobs, manifests, index, merged tags, tags; those of one kind can
     go at the same time, and the next kind begins when all of the one before are done."""
 
@@ -173,8 +162,7 @@ class PlannedImage:
         return not self.actions
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishPlan:
+class PublishPlan(Struct, frozen=True, kw_only=True):
     """What a publish does.
 
     `to_read`: tags whose index has to be read before the plan is final (then plan again, with LiveTag.platforms).

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.model.tag import TAG_RULE, is_tag
 from rearch.planning.publish_tags import BadTags, arch_tag, expand_tags, tag_values
@@ -11,8 +12,7 @@ from rearch.planning.publish_targets import TagPlace, Target
 from rearch.planning.publish_values import Blob, PublishChild, PublishImage, PublishOptions
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Wish(Struct, frozen=True, kw_only=True):
     """A tag that shall name the image of one platform, or, where `child` is None, the index."""
 
     place: TagPlace
@@ -20,8 +20,7 @@ class Wish:
     to: Blob
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class Work(Struct, frozen=True, kw_only=True):
     """One image on one target. `repository` is the target's, prefix included."""
 
     image: PublishImage

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from rearch.model.step import Step
 
@@ -14,8 +15,7 @@ ABSENT = "(nothing)"
 _GONE = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """One field that differs. `path` is written as `inputs.edits[0].replace`; the values are short texts."""
 
     path: str

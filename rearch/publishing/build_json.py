@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.publishing.errors import DamagedBuildFile
 
 PASSED, NOT_RUN = "passed", "not run"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlatformRow:
+class PlatformRow(Struct, frozen=True, kw_only=True):
     """One platform of an image: the digest of its manifest, and what was checked of it."""
 
     platform: str
@@ -22,8 +22,7 @@ class PlatformRow:
     smoke: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageRow:
+class ImageRow(Struct, frozen=True, kw_only=True):
     """One image. `path`: its layout, below output/."""
 
     component: str

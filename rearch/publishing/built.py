@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.model.base import FrozenDict
 from rearch.oci.layout import blob_path, read_blob
@@ -15,8 +16,7 @@ from rearch.publishing.build_json import NOT_RUN, ImageRow, image_rows
 from rearch.publishing.errors import ChangedAfterAudit, NotAudited, NothingToPublish, NotStarted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
+class Built(Struct, frozen=True, kw_only=True):
     """An image with the folder that its blobs are in. `index` is what `documents` has under the index's digest.
 
     `documents`: digest -> the bytes of the index and of each manifest, checked. `not_started`: platforms that nobody
@@ -26,7 +26,7 @@ class Built:
     image: PublishImage
     layout: Path
     index: Index
-    documents: Mapping[str, bytes] = field(repr=False)
+    documents: Mapping[str, bytes]
     not_started: tuple[str, ...]
 
     @property

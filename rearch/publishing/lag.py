@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lag:
+class Lag(Struct, frozen=True, kw_only=True):
     """Questions after 0.1, 0.2, 0.4 ... seconds, at most `longest` apart, until `limit` seconds have gone.
 
     `settle`: seconds after which a tag that was merged is looked at once more: another builder that read it before we

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.errors import ExitCode, RearchError, VerificationError, worst
 from rearch.planning.publish_targets import TagPlace
@@ -11,8 +12,7 @@ from rearch.planning.publish_values import PublishPlan
 from rearch.publishing.errors import PublishedInPart
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
+class Published(Struct, frozen=True, kw_only=True):
     """A tag that names what it should. `how`: unchanged, new, moved, merged. `platforms`: platform -> digest of the
     image that it gives there, those of others included. `is_index`: not the tag of a single image."""
 
@@ -29,8 +29,7 @@ class Published:
         return f"{self.place}@{self.digest}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """One image on one target. With an error, `tags` are those that were set before it; `missing` the others."""
 
     component: str
@@ -40,8 +39,7 @@ class Outcome:
     error: RearchError | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishResult:
+class PublishResult(Struct, frozen=True, kw_only=True):
     """All images on all targets. `plans` are for --dry-run alone. `bytes_sent` to all targets together."""
 
     outcomes: tuple[Outcome, ...]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from rearch.engine.refused import HostError, is_refusal
 from rearch.errors import Interrupted, RearchError
@@ -22,8 +23,7 @@ THREADS = 4
 Job = tuple[Work, Callable[[], None]]
 
 
-@dataclass(slots=True)
-class Alarm:
+class Alarm(Struct):
     """Set when a file of output/ turned out to be another than was audited: then no target gets a further tag."""
 
     because: RearchError | None = None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from rearch.errors import Interrupted, RearchError
 from rearch.planning.publish import plan_publish, questions
@@ -31,8 +32,7 @@ def side_name(target: Target) -> str:
     return target.registry if isinstance(target, RegistryTarget) else str(target)
 
 
-@dataclass(slots=True)
-class _Known:
+class _Known(Struct):
     """What the tags name. `failed`: places that could not be asked."""
 
     live: dict[TagPlace, LiveTag | None] = field(default_factory=dict)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from rearch.oci.types import (
     INDEXES,
@@ -23,13 +24,12 @@ from rearch.planning.publish_values import SendBlob
 CONFIG_LIMIT = 8 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
+class Named(Struct, frozen=True, kw_only=True):
     """A manifest or index that a tag names: the bytes as they are there."""
 
     digest: str
     media_type: str
-    data: bytes = field(repr=False)
+    data: bytes
 
 
 class Side(Protocol):
@@ -66,8 +66,7 @@ class Side(Protocol):
         """The end of a publish."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveIndex:
+class LiveIndex(Struct, frozen=True, kw_only=True):
     """What a tag names, as an index, with the platforms of those entries that do not say theirs."""
 
     digest: str

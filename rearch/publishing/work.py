@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from rearch.errors import RearchError
 from rearch.oci.layout import blob_path
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
     from rearch.publishing.sides import Side
 
 
-@dataclass(slots=True, kw_only=True)
-class Work:
+class Work(Struct, kw_only=True):
     """State of one image on one target while it is published. `error`: why nothing more is done for it."""
 
     planned: PlannedImage

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import requests
+from msgspec import Struct
 
 from rearch.errors import RearchError
 from rearch.formats.printable import printable
@@ -46,8 +46,7 @@ def read_body(wire: Wire, response: requests.Response, host: str, limit: int = S
     return bytes(data)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(Struct, frozen=True, kw_only=True):
     """One of the error objects that a registry sends. `detail` as it came: text, or JSON."""
 
     code: str
@@ -55,8 +54,7 @@ class Fault:
     detail: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class Said(Struct, frozen=True, kw_only=True):
     """What a registry says when it does not do what was asked. `wait` in seconds: what it asks for."""
 
     status: int

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import requests
+from msgspec import Struct, field
 
 from rearch.registry.answers import explain, failed_status, read_body
 from rearch.registry.challenge import Challenge, choose, parse_challenges
@@ -30,16 +30,17 @@ _USUAL_LIFE, _LAST_SECONDS = 60.0, 5.0
 Scopes = frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(Struct, frozen=True):
     """A bearer token, and until when it holds (on the monotonic clock)."""
 
-    text: str = field(repr=False)
+    text: str
     until: float
 
+    def __repr__(self) -> str:
+        return f"_Token(until={self.until})"
 
-@dataclass(slots=True)
-class _Known:
+
+class _Known(Struct):
     """What is known of one registry. The lock is held while a token is fetched, so that others wait for it."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -47,8 +48,7 @@ class _Known:
     tokens: dict[Scopes, _Token] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """A 401: its WWW-Authenticate, and what it says in words."""
 
     challenge: str

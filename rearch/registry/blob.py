@@ -91,7 +91,7 @@ class BlobDownload:
             return self._receive(response, offset)
 
     def _ranged(self, offset: int) -> Call:
-        from dataclasses import replace
+        from msgspec.structs import replace
 
         if not offset:
             return self._call

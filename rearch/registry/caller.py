@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from rearch.errors import RearchError
 from rearch.formats.urls import OfflineError
@@ -31,8 +32,7 @@ def _nothing_special(_said: Said) -> None:
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Struct, frozen=True, kw_only=True):
     """What to ask. `path` is below the registry's address (`/v2/...`), or a whole URL that the registry gave.
 
     `what` names it in messages. `good` are the statuses that are an answer; others are errors. `scopes` are those of a
@@ -52,14 +52,13 @@ class Call:
     silence: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """A small answer, read to its end. Names of headers in lower case; `url` is where it came from."""
 
     status: int
     headers: Mapping[str, str]
-    data: bytes = field(repr=False)
-    url: str = field(default="", repr=False)
+    data: bytes
+    url: str = ""
 
 
 class Caller:

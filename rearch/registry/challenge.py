@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.model.base import FrozenDict
 
@@ -14,8 +15,7 @@ _SCHEME = re.compile(rf"\s*,*\s*({_TOKEN})(?=\s|,|$)")
 _MOST = 16 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Challenge:
+class Challenge(Struct, frozen=True, kw_only=True):
     """One way to ask: `scheme` in lower case (basic, bearer), parameters by their lower-case name."""
 
     scheme: str

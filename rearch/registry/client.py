@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rearch.model.base import NOTHING
 from rearch.model.digest import Digest
@@ -28,8 +30,7 @@ _DIGEST = "docker-content-digest"
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(Struct, frozen=True, kw_only=True):
     """What HEAD says of a manifest. `size` in bytes, 0 where it is not stated."""
 
     digest: str

@@ -12,9 +12,10 @@ import json
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from rearch.errors import RearchError, UsageError
 from rearch.formats.printable import printable
@@ -32,13 +33,15 @@ _CONFIG_LIMIT = 4 << 20
 _NOT_FOUND = ("credentials not found", "no credentials server url", "no credentials username")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credential:
+class Credential(Struct, frozen=True, kw_only=True):
     """A login. `secret` is a password, or with `identity` a token that is exchanged for others (OAuth2)."""
 
     user: str
-    secret: str = field(repr=False)
+    secret: str
     identity: bool = False
+
+    def __repr__(self) -> str:
+        return f"Credential(user={self.user!r}, identity={self.identity})"
 
     @property
     def basic(self) -> str:
@@ -46,8 +49,7 @@ class Credential:
         return "Basic " + base64.b64encode(f"{self.user}:{self.secret}".encode()).decode()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
+class Login(Struct, frozen=True, kw_only=True):
     """What was found for a registry. `source` says where, for messages; `trouble` why there is nothing."""
 
     credential: Credential | None = None
@@ -89,13 +91,15 @@ class BadDockerConfig(UsageError):
         super().__init__(f"{path}: {why}", hint="`docker login` writes it; DOCKER_CONFIG names its folder")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Config:
+class _Config(Struct, frozen=True, kw_only=True):
     """The parts of config.json that we read."""
 
-    auths: Mapping[str, Mapping[str, Any]] = field(default_factory=FrozenDict, repr=False)
+    auths: Mapping[str, Mapping[str, Any]] = field(default_factory=FrozenDict)
     helpers: Mapping[str, str] = field(default_factory=FrozenDict)
     store: str = ""
+
+    def __repr__(self) -> str:
+        return f"_Config(auths of {sorted(self.auths)}, helpers={self.helpers!r}, store={self.store!r})"
 
 
 class DockerConfig:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from rearch.model.base import NOTHING
@@ -59,16 +60,14 @@ class DocumentSource(Protocol):
         """What refers to it; nothing where that is not asked for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
+class Base(Struct, frozen=True, kw_only=True):
     """What an image says to be built on. Either may be empty."""
 
     name: str = ""
     digest: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DescribedImage:
+class DescribedImage(Struct, frozen=True, kw_only=True):
     """One image. `descriptor` as the index has it; `platform` from there, else from the config.
 
     `size`: bytes of manifest, config and layers, as they are stored. `annotations` are those of the manifest.
@@ -88,8 +87,7 @@ class DescribedImage:
     faults: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DescribedOther:
+class DescribedOther(Struct, frozen=True, kw_only=True):
     """What stands in an index and is no image. `about`: the digest of the image that it is about, or empty."""
 
     descriptor: Descriptor
@@ -99,8 +97,7 @@ class DescribedOther:
     faults: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
+class Description(Struct, frozen=True, kw_only=True):
     """`top` describes the index, or the one image."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct
 
 from rearch.model.digest import Digest
 from rearch.model.reference import Reference
@@ -20,13 +21,12 @@ _OLD = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(Struct, frozen=True, kw_only=True):
     """A manifest or index as it came. `digest` is that of `data`; `name` says what it is, for messages."""
 
     reference: Reference
     media_type: str
-    data: bytes = field(repr=False)
+    data: bytes
     digest: str
 
     @property

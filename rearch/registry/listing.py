@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
+
+from msgspec.structs import replace
 
 from rearch.errors import StepError
 from rearch.formats.printable import printable

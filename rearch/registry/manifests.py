@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
+
+from msgspec import Struct
 
 from rearch.errors import RearchError
 from rearch.model.publish import ManifestSpec
@@ -22,8 +23,7 @@ from rearch.registry.manifests_read import PARALLEL, ReadImage, read_images
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JoinOptions:
+class JoinOptions(Struct, frozen=True, kw_only=True):
     """`types`: None for Docker's where they can hold all of it, as manifest-tool, and OCI's else."""
 
     types: Types | None = None
@@ -31,8 +31,7 @@ class JoinOptions:
     keep_attestations: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexPlan:
+class IndexPlan(Struct, frozen=True, kw_only=True):
     """The index that is to be put. `names`: its tags, the target first; `data`: its bytes; `digest`: theirs.
 
     `copies`: manifests that stand in it and come from another repository, or were made anew.
@@ -40,7 +39,7 @@ class IndexPlan:
 
     names: tuple[Reference, ...]
     joined: JoinedIndex
-    data: bytes = field(repr=False)
+    data: bytes
     digest: str
     copies: tuple[Copy, ...]
 
@@ -54,8 +53,7 @@ class IndexPlan:
         return f"Digest: {self.digest} {len(self.data)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexPushed:
+class IndexPushed(Struct, frozen=True, kw_only=True):
     """What was done."""
 
     copied: Copied

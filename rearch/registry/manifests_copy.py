@@ -11,9 +11,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from rearch.errors import RearchError
 from rearch.formats.held import HeldDownloads
@@ -33,8 +34,7 @@ _FOREIGN = ("foreign", "nondistributable")
 _CREATED = 201
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Copy:
+class Copy(Struct, frozen=True, kw_only=True):
     """A manifest that the target's repository needs. `source` names it by its digest, where it can be read.
 
     `data`: its bytes, where they are known already. `made`: it was made here, so the target cannot have it by itself.
@@ -42,21 +42,19 @@ class Copy:
 
     source: Reference
     descriptor: Descriptor
-    data: bytes | None = field(default=None, repr=False)
+    data: bytes | None = None
     made: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Needed:
+class Needed(Struct, frozen=True, kw_only=True):
     """A manifest that the target does not have, with its bytes, and its config and layers."""
 
     copy: Copy
-    data: bytes = field(repr=False)
+    data: bytes
     blobs: tuple[Descriptor, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Copied:
+class Copied(Struct, frozen=True, kw_only=True):
     """What became of blobs: how many each, and the bytes that were sent."""
 
     there: int = 0

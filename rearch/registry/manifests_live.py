@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.formats.printable import printable
 from rearch.model.base import NOTHING
@@ -13,8 +14,7 @@ from rearch.oci.types import Descriptor, Index, read_document
 from rearch.registry.documents import Document
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TagChange:
+class TagChange(Struct, frozen=True, kw_only=True):
     """One tag. `before` is the digest that it has (None: no such tag), `after` the one that it is to have.
 
     `changes`: what differs, a line each, where the live document was read.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rearch.errors import RearchError
 from rearch.model.base import NOTHING, FrozenDict
@@ -34,8 +36,7 @@ from rearch.registry.resolve import CONFIG_LIMIT
 PARALLEL = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadImage:
+class ReadImage(Struct, frozen=True, kw_only=True):
     """One entry of a spec, read. `reference` as in the spec; `manifests`: digest -> bytes of manifests that are known
     already; `made`: the digests of those that were made here, by annotations, and that no registry has yet."""
 

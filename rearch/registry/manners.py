@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 MIB = 1 << 20
 
 
-@dataclass(slots=True)
-class Manners:
+class Manners(Struct):
     """Of one registry. Several threads may learn the same at once; nothing here is more than a saved request.
 
     `chunk`: most bytes in one request. `chunks`: whether it takes a blob in several. `mounts`: whether it takes a

@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
+
+from msgspec import Struct
 
 from rearch.registry.errors import RegistryUnreachable
 
@@ -32,8 +33,7 @@ def _random() -> float:
     return secrets.randbelow(1 << 16) / (1 << 16)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Patience(Struct, frozen=True, kw_only=True):
     """`attempts` without progress, with growing pauses between them; who is asked to wait longer than `longest`
     seconds tells the user instead. `sleep` may raise to end it all; `clock` is monotonic, `now` seconds since 1970;
     `random` gives numbers from 0 to 1, so that clients that were turned away at once do not come back at once.

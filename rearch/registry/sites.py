@@ -6,9 +6,10 @@ import contextlib
 import ipaddress
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from rearch.errors import UsageError
 from rearch.model.base import NOTHING
@@ -31,8 +32,7 @@ class BadCertificates(UsageError):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class Site(Struct, frozen=True, kw_only=True):
     """One host (with its port). `plain`: HTTP; `insecure`: any certificate will do.
 
     `authorities` are files with CA certificates, trusted beside the system's; `clients` pairs of certificate and key.

@@ -6,9 +6,10 @@ so there only whole chunks are kept; others keep every byte, and are asked how f
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from rearch.registry.caller import Answer, Caller
 from rearch.registry.manners import MIB, Manners

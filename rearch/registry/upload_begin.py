@@ -8,8 +8,9 @@ content is needed.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from rearch.registry.caller import Answer, Caller
 from rearch.registry.errors import LoginWanted, NotInRegistry, RegistryRefused

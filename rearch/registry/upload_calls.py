@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from rearch.errors import RearchError
 from rearch.model.reference import Reference
@@ -20,16 +21,14 @@ from rearch.registry.upload_place import Upload, next_location
 SMALL = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Pushed:
+class Pushed(Struct, frozen=True):
     """What became of a blob, and how many bytes were sent for it, those of failed attempts too."""
 
     how: Literal["there", "mounted", "sent"]
     sent: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadOrder:
+class UploadOrder(Struct, frozen=True, kw_only=True):
     """What to send, and where to. As the arguments of RegistryPusher.push_blob."""
 
     place: Reference

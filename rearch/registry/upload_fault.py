@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from rearch.registry.answers import Said
 from rearch.registry.manners import MIB
@@ -35,8 +36,7 @@ class Damaged(Later):
     """It says that the digest is wrong."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sending:
+class Sending(Struct, frozen=True, kw_only=True):
     """One request with bytes of a blob: `size` of them, after `offset`; they may come in smaller parts, or not."""
 
     method: Literal["PATCH", "PUT"]

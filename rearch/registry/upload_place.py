@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
+
+from msgspec import Struct
 
 from rearch.registry.caller import Answer
 from rearch.registry.errors import NotARegistry, UnsafeRedirect
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
+class Upload(Struct, frozen=True, kw_only=True):
     """An upload that was begun. `place` is registry/repository, `offset` the bytes that the registry has.
 
     `location` may let whoever has it write to that upload: it is not for logs. `shortest`: the least that the registry
@@ -20,9 +20,12 @@ class Upload:
 
     place: str
     digest: str
-    location: str = field(repr=False)
+    location: str
     offset: int = 0
     shortest: int = 0
+
+    def __repr__(self) -> str:
+        return f"Upload(place={self.place!r}, digest={self.digest!r}, offset={self.offset})"
 
 
 def next_location(answer: Answer, what: str, registry: str, home: str, *, needed: bool = True) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.errors import StepError
 from rearch.formats.archive_links import resolve
@@ -14,8 +15,7 @@ from rearch.formats.tree import Kind, TreeEntry, link_text, walk
 from rearch.oci.entry import EntryKind, LayerEntry
 
 
-@dataclass(frozen=True, slots=True)
-class Owned:
+class Owned(Struct, frozen=True):
     """Owner and mode of something, as RootFsBuilder tells them: `uid:gid:mode`."""
 
     uid: int

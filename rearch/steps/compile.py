@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rearch.model.command import Command
 from rearch.model.step import CompileInputs
@@ -68,8 +70,7 @@ def _go_call(inputs: CompileInputs, tree: Tree, setup: CSetup, work: Workspace, 
     return GoCall(go=go, tree=tree, env=with_own(ours, inputs.env), tags=tags, parallel=parallel)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Compile:
+class _Compile(Struct, frozen=True, kw_only=True):
     """One compile, when it is clear how go is to be called."""
 
     inputs: CompileInputs

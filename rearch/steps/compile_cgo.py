@@ -10,16 +10,16 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.model.platform import Platform
 from rearch.steps.compile_errors import NoCompilerFor
 from rearch.steps.ports import Need, Workspace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CSetup:
+class CSetup(Struct, frozen=True, kw_only=True):
     """`scripts`: file name -> text, for one folder at the front of PATH. `tags` are added to the recipe's."""
 
     env: Mapping[str, str]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.model.command import Command
 from rearch.steps.compile_environment import GoTool
@@ -13,8 +14,7 @@ from rearch.steps.compile_packages import LISTED
 from rearch.steps.compile_tree import Tree
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoCall:
+class GoCall(Struct, frozen=True, kw_only=True):
     """What the commands of one compile have in common. `parallel` is go's -p; None leaves it to go."""
 
     go: GoTool

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.model.go_flags import instead_of, is_protected
 from rearch.model.platform import Platform
@@ -16,8 +17,7 @@ Environment = Mapping[str, str]
 SYSTEM_PATH = ("/usr/bin", "/bin")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoTool:
+class GoTool(Struct, frozen=True, kw_only=True):
     """A Go compiler: its GOROOT, and the build cache of all that it compiles."""
 
     root: Path
@@ -28,8 +28,7 @@ class GoTool:
         return self.root / "bin" / "go"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Folders:
+class Folders(Struct, frozen=True, kw_only=True):
     """`home` and `temporary` are the step's own. `modules` is a GOMODCACHE that is only read, or None."""
 
     home: Path

@@ -6,7 +6,8 @@ The rule is that of cmd/internal/quoted: a field that begins with ' or " goes up
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.model.go_flags import split_fields
 from rearch.steps.compile_errors import BadBuild, UnwritableFlag
@@ -14,8 +15,7 @@ from rearch.steps.compile_errors import BadBuild, UnwritableFlag
 _SPACE = " \t\n\r"
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(Struct, frozen=True):
     """`-X package.name=text`. `written` is how the recipe names the variable."""
 
     package: str

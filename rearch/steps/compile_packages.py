@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from msgspec import Struct
 
 from rearch.steps.compile_errors import BadOutput, BadPackage, NotAProgram
 from rearch.steps.compile_tree import Tree
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Package:
+class Package(Struct, frozen=True, kw_only=True):
     """What `go list` says of a package. `output` is what `go build -o folder/` calls its program.
 
     `sources` are the files that the platform and the tags let in; `deps` the import paths of all that it links.
@@ -27,8 +27,7 @@ class Package:
     deps: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
+class Program(Struct, frozen=True, kw_only=True):
     """A main package, and the names that its file gets: mostly one."""
 
     package: Package

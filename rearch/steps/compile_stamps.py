@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import mmap
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.formats.gosource import Stampable, Variable, nearest, string_variables
 from rearch.steps.compile_errors import StampMissing, UnknownStamp
@@ -14,8 +15,7 @@ from rearch.steps.compile_flags import Stamp, read_stamp, stamps_in
 from rearch.steps.compile_packages import Package, Program
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stamps:
+class Stamps(Struct, frozen=True, kw_only=True):
     """`ours` are those of `stamps:`, which rearch writes for the linker; `theirs` stand in the recipe's ldflags."""
 
     ours: tuple[Stamp, ...]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from rearch.model.step import CompileInputs, GenerateInputs, ModulesInputs
 from rearch.steps.compile_errors import TreeNotFound
@@ -15,8 +16,7 @@ from rearch.steps.ports import Need
 Layout = Literal["gopath", "module"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tree:
+class Tree(Struct, frozen=True, kw_only=True):
     """`folder` is where go runs. `import_path` is what it is called in a GOPATH. `workspace` is a vendored go.work.
 
     `gopath` are the GOPATH's folders, first one first. `mod` is the value of -mod for modules, else None.

@@ -7,8 +7,9 @@ another platform; see image_smoke_worker.py for how, and for what the program ca
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from rearch.formats.printable import printable
 from rearch.model.command import Command, Completed
@@ -81,8 +82,7 @@ def _stage(inputs: ImageSmokeInputs, work: Workspace, emulator: Emulator | None)
     return Stage(tree=tree, root=root, run=run, platform=inputs.platform, emulator=emulator, hidden=hidden)
 
 
-@dataclass(slots=True)
-class _Bench:
+class _Bench(Struct):
     """Runs checks on one stage. `said` are the worker's notes that are in the log already."""
 
     stage: Stage

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct
 
 import rearch
 from rearch.formats.elf import read_elf
@@ -35,8 +36,7 @@ class CannotBegin(Exception):
     """The check cannot be started; its text says why. Never leaves this step."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class Stage(Struct, frozen=True, kw_only=True):
     """An image that was made ready: its tree, that tree on disk, how its containers are started, and by what.
 
     `emulator` is None on the platform itself; `hidden` is then None too, and else the emulator's path in the tree.
@@ -50,8 +50,7 @@ class Stage:
     hidden: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(Struct, frozen=True, kw_only=True):
     """Who the program is: numbers, and the home of that user."""
 
     uid: int
@@ -188,8 +187,7 @@ def binfmt(platform: Platform, emulator: Emulator) -> dict[str, str]:
     return {"magic": magic.hex(), "mask": mask.hex(), "interpreter": emulator.argv[0]}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """What the worker says: see there. `means` is empty where this host allows none of them."""
 
     means: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct, field
 
 from rearch.model.command import Command, Completed
 from rearch.model.platform import Platform
@@ -17,16 +18,14 @@ if TYPE_CHECKING:
     from rearch.oci.order import BuiltImage, ImageOrder
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class Need(Struct, frozen=True, kw_only=True):
     """The result of a step that this one needs: its record, and its `files/` folder (never to be written to)."""
 
     result: Result
     files: Path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workspace:
+class Workspace(Struct, frozen=True, kw_only=True):
     """Where one step works.
 
     `files` is the folder that becomes its result; `scratch` is thrown away; both are empty at the start, on
@@ -46,8 +45,7 @@ class Workspace:
     limits: Limits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """What a step found out: JSON values only. `note` is shown to people when it ends.
 
     `artifacts` are given by a step that has hashed its files already; else whoever records the result hashes them.
@@ -106,8 +104,7 @@ class ImageBuilder(Protocol):
     def build(self, order: ImageOrder, work: Workspace) -> BuiltImage: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Emulator:
+class Emulator(Struct, frozen=True, kw_only=True):
     """A program that runs binaries of another platform: `argv` comes before the binary's own."""
 
     name: str
@@ -115,8 +112,7 @@ class Emulator:
     sysroot_flag: str = "-L"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
+class Ports(Struct, frozen=True, kw_only=True):
     """Everything that the steps can reach."""
 
     sources: SourceFetcher

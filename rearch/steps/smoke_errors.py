@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.errors import StepError
 from rearch.model.command import Completed
@@ -13,8 +14,7 @@ from rearch.steps.smoke_run import Trial
 TAIL_LINES = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(Struct, frozen=True, kw_only=True):
     """A check that was not met, and why."""
 
     trial: Trial

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.formats.elf import ElfFacts, read_elf
 from rearch.model.command import Command, Completed
@@ -24,8 +25,7 @@ _QEMU_SAYS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class Trial(Struct, frozen=True, kw_only=True):
     """One check, made ready. `words` are what a person would type for it, where that is not the command itself."""
 
     check: Smoke

@@ -6,8 +6,9 @@ A result of this step is what lets a binary out of the store. All differences of
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.errors import VerificationError
 from rearch.formats.elf import (
@@ -24,8 +25,7 @@ from rearch.model.step import VerifyInputs
 from rearch.steps.ports import Outcome, Workspace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrongFile:
+class WrongFile(Struct, frozen=True, kw_only=True):
     """One binary and everything that is wrong with it; `facts` is None where it is no ELF file."""
 
     name: str

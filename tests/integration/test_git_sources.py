@@ -7,10 +7,10 @@ import os
 import subprocess
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from rearch.errors import ExitCode, HostileInputError, StepError, TemporaryError
 from rearch.host.process import Processes
@@ -51,7 +51,7 @@ FILES = {"main.go": "package main\n", "vendor/a/a.go": "package a\n"}
 
 
 def _settings(base: Path, **more: object) -> GitSettings:
-    return replace(GitSettings(cache=base / "cache", timeout=10, pause=0.01), **more)  # type: ignore[arg-type]
+    return replace(GitSettings(cache=base / "cache", timeout=10, pause=0.01), **more)
 
 
 def _pin(repository: Repository, ref: str = "v1", *, commit: str | None = None, submodules: bool = False) -> PinnedGit:

@@ -76,7 +76,7 @@ def entries(content: Path, text: Path) -> tuple[tuple[LayerEntry, ...], ...]:
 
 
 def _fields(entry: LayerEntry) -> dict[str, object]:
-    return {name: getattr(entry, name) for name in LayerEntry.__slots__}
+    return {name: getattr(entry, name) for name in LayerEntry.__struct_fields__}
 
 
 @pytest.fixture(params=["gzip", "zstd"])

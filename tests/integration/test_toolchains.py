@@ -7,11 +7,11 @@ import os
 import threading
 import zipfile
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from rearch.errors import ExitCode, StepError
 from rearch.formats.urls import OfflineError

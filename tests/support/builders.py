@@ -6,8 +6,10 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from rearch.host.buildah import BuildahBuilder
 from rearch.host.docker.builder import DockerBuilder

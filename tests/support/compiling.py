@@ -8,9 +8,11 @@ tree.binary("tool")
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from rearch.model.platform import parse_platform
 from rearch.model.step import CompileInputs, StepKind

@@ -10,9 +10,11 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from rearch.host.sources.archive import ArchiveSources
 from rearch.host.sources.git import GitSources

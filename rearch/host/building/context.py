@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.host.building.names import Planned
 from rearch.oci.dockerfile.errors import BadDockerfile, Problem, Trouble
@@ -25,8 +26,7 @@ _REMOTE = re.compile(r"(?:https?|ftp|git|ssh)://|git@|github\.com/", re.IGNORECA
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wanted:
+class _Wanted(Struct, frozen=True, kw_only=True):
     """What one COPY or ADD takes from the context. `whole`: it takes nothing else."""
 
     line: int

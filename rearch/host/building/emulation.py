@@ -9,8 +9,9 @@ engine's kernel is ours; of another machine only trying tells.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.errors import StepError
 from rearch.host.emulators import BINFMT, binfmt_handler
@@ -40,8 +41,7 @@ def registering(platform: Platform) -> tuple[str, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runner:
+class Runner(Struct, frozen=True, kw_only=True):
     """Where programs would run: the machine and the kernel, as `uname -m` and `uname -r` say them."""
 
     machine: str

@@ -4,8 +4,9 @@ stage on such a one ("internal error: history lists 2 non-empty layers, but we h
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from rearch.host.building.take import StageImage
 from rearch.oci.embedded.config import whole_history

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.host.building.take import StageImage
 from rearch.host.building.triggers import with_triggers
@@ -23,8 +24,7 @@ _WORD = re.compile(r"\S+")
 _MOUNT_FROM = re.compile(r"(--mount=(?:[^\s]*,)?from=)([^\s,]+)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class Planned(Struct, frozen=True, kw_only=True):
     """A Dockerfile that can be built: read, its stages decided. `used`: the images that it names, by name."""
 
     text: str
@@ -33,8 +33,7 @@ class Planned:
     used: tuple[StageImage, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Mention:
+class _Mention(Struct, frozen=True):
     """An image of the order, named at this line (from 1) and column (from 0)."""
 
     line: int

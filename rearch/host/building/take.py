@@ -14,9 +14,11 @@ import io
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rearch.errors import VerificationError
 from rearch.formats.hashing import BLOCK, copy_hashed
@@ -45,8 +47,7 @@ class WrongResult(VerificationError):
         super().__init__(f"{template}: the engine's result: {problem}", hint="build it again; then look at the engine")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageImage:
+class StageImage(Struct, frozen=True, kw_only=True):
     """An image that the Dockerfile can name, in its layout."""
 
     name: str
@@ -54,8 +55,7 @@ class StageImage:
     image: LayoutImage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineImage:
+class EngineImage(Struct, frozen=True, kw_only=True):
     """An engine's result: the config, and a way to open each layer's tar, uncompressed, the lowest first."""
 
     config: ImageConfig

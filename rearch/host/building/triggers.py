@@ -7,7 +7,8 @@ among them are known before an engine starts. They stand on the line of the FROM
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from rearch.oci.dockerfile.instructions import Arg, Copy, Dockerfile, OnBuild, Stage, StageInstruction, Where
 from rearch.oci.dockerfile.parse import parse_dockerfile

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rearch.errors import UsageError
 from rearch.formats.debian_control import MalformedControl, Stanza, parse_stanzas
@@ -30,8 +32,7 @@ class BadSourceList(UsageError):
         super().__init__(f"{place}: {why}", hint="repair it until `apt-get update` is content")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveEntry:
+class ArchiveEntry(Struct, frozen=True, kw_only=True):
     """Suites of one or more archives. `options` are deb822 fields in lower case, as Signed-By; `place` is file:line."""
 
     uris: tuple[str, ...]

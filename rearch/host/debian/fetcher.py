@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 from rearch.host.debian.state import configuration
 from rearch.host.debian.tools import HELPER, AptTools, check_path
@@ -35,8 +36,7 @@ class Miss(Enum):
     UNREACHABLE = "no answer"
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """A download: `uri` to `place`, which must be this sha256 (hexadecimal; None: not known)."""
 
     uri: str
@@ -44,8 +44,7 @@ class Order:
     sha256: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
+class Missed(Struct, frozen=True):
     """A download that failed, with apt's words."""
 
     order: Order

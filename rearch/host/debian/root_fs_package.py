@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.formats.deb import parse_control, read_control_text
 from rearch.formats.debian_control import Stanza
@@ -20,8 +21,7 @@ _RELATION = re.compile(r"([a-z0-9][a-z0-9+.-]*)(?::[a-z0-9-]+)?\s*(?:\(\s*(<<|<=
 _FIRST = "base-files"
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
+class Relation(Struct, frozen=True):
     """One name of a relationship field, with the versions that it holds for (`operator` empty: all)."""
 
     name: str
@@ -54,8 +54,7 @@ def parse_relations(text: str) -> tuple[Relation, ...]:
     return tuple(Relation(match[1], match[2] or "", match[3] or "") for match in found if match)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnpackedPackage:
+class UnpackedPackage(Struct, frozen=True, kw_only=True):
     """A package and its control file: `text` as it stands there, `control` read."""
 
     package: DebianPackage

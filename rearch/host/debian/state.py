@@ -15,9 +15,10 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.errors import StepError, TemporaryError
 from rearch.formats.urls import OfflineError
@@ -54,8 +55,7 @@ class AptFailed(StepError):
         super().__init__(what, said, hint)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What an apt command printed: its answer, and apart from it what it complained of."""
 
     exit: int | None

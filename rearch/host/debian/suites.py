@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from rearch.errors import UsageError
 from rearch.host.debian.entries import ArchiveEntry, merged

@@ -6,8 +6,9 @@ import io
 import shlex
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.errors import UsageError
 from rearch.host.process import Processes
@@ -44,8 +45,7 @@ class UnfitPath(UsageError):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AptTools:
+class AptTools(Struct, frozen=True, kw_only=True):
     """`native` is the host's Debian architecture; `environment` is all that apt gets to see; `timeout` in seconds."""
 
     native: str

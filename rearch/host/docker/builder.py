@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.errors import RearchError
 from rearch.host.building.context import check_context
@@ -32,8 +33,7 @@ from rearch.steps.ports import Workspace
 PRIVATE = "rearch-stage"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
+class _Job(Struct, frozen=True, kw_only=True):
     """One build, as its parts hand it on."""
 
     order: ImageOrder
@@ -97,8 +97,7 @@ class DockerBuilder:
         return built
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Tags:
+class _Tags(Struct, frozen=True, kw_only=True):
     """Private tags: of each stage, and of the result."""
 
     of: Mapping[str, str]

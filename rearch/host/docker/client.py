@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from rearch.host.docker.endpoint import Endpoint
 from rearch.host.docker.errors import NoBuildClient
@@ -34,8 +35,7 @@ _PASSED = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Client:
+class Client(Struct, frozen=True, kw_only=True):
     """A docker program: its version (20.10.24; empty when it does not say), and its buildx plugin's, if it has one."""
 
     path: str
@@ -48,8 +48,7 @@ class Client:
         return int(found.group()) if found else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Builder:
+class Builder(Struct, frozen=True, kw_only=True):
     """The client that was chosen, and how it builds: through buildx, or with the BuildKit session of its own."""
 
     client: Client
@@ -60,8 +59,7 @@ class Builder:
         return f"{self.client.path} {self.client.version}, {how}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildTask:
+class BuildTask(Struct, frozen=True, kw_only=True):
     """One build: the Dockerfile's file, the context's folder, the name of the result. `network`: of RUN; empty: the
     engine's default."""
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from rearch.host.docker.errors import BadEngine, UnknownContext
 
@@ -20,8 +21,7 @@ DEFAULT = "unix:///var/run/docker.sock"
 SCHEMES = ("unix", "tcp", "ssh")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True, kw_only=True):
     """An engine's address. `where` says who gave it. `certificates` is a folder with ca.pem, cert.pem and key.pem for
     TLS, `verify` whether the server's name is checked."""
 

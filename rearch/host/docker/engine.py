@@ -10,9 +10,10 @@ from __future__ import annotations
 import socket as sockets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from rearch.host.building.emulation import Runner
 from rearch.host.docker.endpoint import Endpoint
@@ -34,8 +35,7 @@ PIECE = 1 << 20
 SILENCE = 600  # seconds without an answer: a load is unpacked before it is answered
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineFacts:
+class EngineFacts(Struct, frozen=True, kw_only=True):
     """What the engine says of itself. `bridge`: whether containers have a network of their own."""
 
     version: str

@@ -7,8 +7,9 @@ gets the name itself; when there are several, each gets the name with its archit
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.host.docker.endpoint import find_endpoint
 from rearch.host.docker.engine import connected
@@ -18,8 +19,7 @@ from rearch.oci.docker_archive import write_docker_archive
 from rearch.oci.layout import read_image
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedImage:
+class LoadedImage(Struct, frozen=True, kw_only=True):
     """An image in the engine, under its names (`repository:tag`), the shortest first."""
 
     platform: Platform

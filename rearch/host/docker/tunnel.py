@@ -12,9 +12,10 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from rearch.host.docker.endpoint import Endpoint
 from rearch.host.docker.errors import EngineUnreachable

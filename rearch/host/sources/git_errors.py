@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from rearch.errors import HostileInputError, StepError, TemporaryError, UsageError, VerificationError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommitFacts:
+class CommitFacts(Struct, frozen=True, kw_only=True):
     """What a person wants to see of a commit. `time` is the committer's, in seconds since 1970."""
 
     commit: str

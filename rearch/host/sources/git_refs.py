@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.host.sources.git_errors import GitRefUnknown
 from rearch.host.sources.git_talk import Talker
@@ -14,8 +15,7 @@ from rearch.host.sources.git_urls import COMMIT
 NEAREST = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(Struct, frozen=True, kw_only=True):
     """A ref that exists. `name` is its full one; `commit` what it names, tag objects peeled.
 
     `branch` is the commit of a branch of the same name as the tag, None where there is none.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from rearch.errors import RearchError
 from rearch.host.sources.git_errors import CommitFacts, GitOffline, GitTagMoved

@@ -11,10 +11,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from rearch.host.process import Processes
 from rearch.host.sources.git_environment import CONFIG_TEXT, Setting, git_environment, git_settings
@@ -32,8 +33,7 @@ LOCAL_LIMIT = 1800.0
 _OLDEST = (2, 32)  # GIT_CONFIG_GLOBAL and GIT_CONFIG_COUNT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GitSettings:
+class GitSettings(Struct, frozen=True, kw_only=True):
     """What the git adapters need to know. `cache` is the cache folder of rearch; times in seconds.
 
     `timeout` is the longest silence of a server, `limit` the longest run of one transfer. `environment` is the user's;

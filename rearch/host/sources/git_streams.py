@@ -9,8 +9,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from subprocess import Popen
@@ -21,8 +22,7 @@ Progress = Callable[[str, int, int, str], None]
 _KEPT_LINES = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
+class Ran(Struct, frozen=True, kw_only=True):
     """How git ended: `status` negative for a signal; `late` when it was stopped at its time limit."""
 
     status: int

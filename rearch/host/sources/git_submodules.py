@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.host.sources.git_errors import GitSubmodule
 from rearch.host.sources.git_mirror import Mirror
@@ -14,8 +15,7 @@ DEEPEST = 10
 """Submodules in submodules; more is a mistake or an attack."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submodule:
+class Submodule(Struct, frozen=True, kw_only=True):
     """A commit of another repository, at a path of this one."""
 
     path: str

@@ -6,8 +6,9 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from rearch.host.sources.git_errors import GitHostile
 from rearch.model.settings import Limits
@@ -27,8 +28,7 @@ _KINDS: dict[str, Kind] = {
 _HFS_IGNORED = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """One file of a tree. `path` may hold surrogates, where it is not UTF-8; `size` in bytes, of a submodule 0."""
 
     path: str
@@ -37,8 +37,7 @@ class Entry:
     size: int
 
 
-@dataclass(slots=True)
-class Budget:
+class Budget(Struct):
     """How much a tree with all of its submodules may still cost."""
 
     entries: int

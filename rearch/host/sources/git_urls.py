@@ -12,9 +12,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from rearch.formats.urls import masked, rewrite
 from rearch.host.sources.git_errors import GitRefInvalid, GitUrlRefused
@@ -27,8 +28,7 @@ _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*|[0-9A-Fa-f:.]+")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remote:
+class Remote(Struct, frozen=True, kw_only=True):
     """`url` is the identity, as recipe or lock spell it; `reach` where it is fetched, after `mirrors:`.
 
     `protocol` is the only one that git may speak on the way. Both URLs may hold secrets: show `name`.

@@ -6,8 +6,9 @@ Commands have none: their shell does that when the container runs. `COPY --from`
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from rearch.oci.dockerfile.errors import Trouble
 from rearch.oci.dockerfile.instructions import (

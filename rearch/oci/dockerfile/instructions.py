@@ -6,13 +6,12 @@ of JSON forms, which JSON has unquoted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from rearch.oci.dockerfile.lines import Heredoc
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
+class Where(Struct, frozen=True, kw_only=True):
     """The lines that an instruction stands on, counted from 1, and its text with continuation lines joined."""
 
     first: int
@@ -20,16 +19,14 @@ class Where:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class Words(Struct, frozen=True, kw_only=True):
     """A command: the words of the JSON form, or with `for_shell` one text that the shell is to read."""
 
     for_shell: bool
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class From:
+class From(Struct, frozen=True, kw_only=True):
     """`FROM image [AS name]`: `name` in lower case, `image_at` line and column (from 0) of the image."""
 
     where: Where
@@ -39,32 +36,28 @@ class From:
     image_at: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arg:
+class Arg(Struct, frozen=True, kw_only=True):
     """`ARG name[=default] ...`."""
 
     where: Where
     pairs: tuple[tuple[str, str | None], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Env:
+class Env(Struct, frozen=True, kw_only=True):
     """`ENV name=value ...` or `ENV name value`."""
 
     where: Where
     pairs: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
+class Label(Struct, frozen=True, kw_only=True):
     """`LABEL name=value ...`."""
 
     where: Where
     pairs: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Copy:
+class Copy(Struct, frozen=True, kw_only=True):
     """`COPY source... target`. `stage` is what --from says, at `stage_at`; None: the context.
 
     A source that is a here-document's token (`<<EOF`) stands in `heredocs` and not in `sources`.
@@ -83,8 +76,7 @@ class Copy:
     exclude: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Add:
+class Add(Struct, frozen=True, kw_only=True):
     """`ADD source... target`: as COPY, and archives are unpacked (`unpack`: None where nothing is said of that)."""
 
     where: Where
@@ -100,8 +92,7 @@ class Add:
     keep_git_dir: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(Struct, frozen=True, kw_only=True):
     """`RUN command`."""
 
     where: Where
@@ -110,50 +101,42 @@ class Run:
     heredocs: tuple[Heredoc, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workdir:
+class Workdir(Struct, frozen=True, kw_only=True):
     where: Where
     path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class User:
+class User(Struct, frozen=True, kw_only=True):
     where: Where
     user: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expose:
+class Expose(Struct, frozen=True, kw_only=True):
     where: Where
     ports: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Volume:
+class Volume(Struct, frozen=True, kw_only=True):
     where: Where
     paths: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entrypoint:
+class Entrypoint(Struct, frozen=True, kw_only=True):
     where: Where
     command: Words
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cmd:
+class Cmd(Struct, frozen=True, kw_only=True):
     where: Where
     command: Words
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopSignal:
+class StopSignal(Struct, frozen=True, kw_only=True):
     where: Where
     signal: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Healthcheck:
+class Healthcheck(Struct, frozen=True, kw_only=True):
     """`HEALTHCHECK NONE` (command is None), or `HEALTHCHECK CMD command`. Times in nanoseconds, 0: default."""
 
     where: Where
@@ -165,20 +148,17 @@ class Healthcheck:
     retries: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shell:
+class Shell(Struct, frozen=True, kw_only=True):
     where: Where
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Maintainer:
+class Maintainer(Struct, frozen=True, kw_only=True):
     where: Where
     author: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnBuild:
+class OnBuild(Struct, frozen=True, kw_only=True):
     where: Where
     trigger: str
 
@@ -206,8 +186,7 @@ StageInstruction = (
 Instruction = From | StageInstruction
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class Stage(Struct, frozen=True, kw_only=True):
     """One FROM and what follows it. `number` counts from 0."""
 
     number: int
@@ -215,8 +194,7 @@ class Stage:
     instructions: tuple[StageInstruction, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dockerfile:
+class Dockerfile(Struct, frozen=True, kw_only=True):
     """A Dockerfile that was read without a problem. `arguments`: the ARGs before the first FROM."""
 
     template: str

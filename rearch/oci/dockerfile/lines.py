@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from rearch.oci.dockerfile.errors import Problem
 
@@ -20,8 +21,7 @@ _HEREDOC = re.compile(r"(?:^|(?<=\s))\d*<<(-?)(?:\"(\w[\w.-]*)\"|'(\w[\w.-]*)'|(
 _WITH_HEREDOC = ("add", "copy", "run")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heredoc:
+class Heredoc(Struct, frozen=True, kw_only=True):
     """The text behind `<<NAME`. `expand`: NAME is not quoted, so variables are put in. `token`: the word."""
 
     name: str
@@ -30,8 +30,7 @@ class Heredoc:
     expand: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(Struct, frozen=True, kw_only=True):
     """One instruction's text, with its continuation lines joined.
 
     `first` and `last` are its lines, counted from 1, heredocs included. `marks` say where in the file the text is:
@@ -50,8 +49,7 @@ class Statement:
         return line, column + offset - start
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
+class Read(Struct, frozen=True, kw_only=True):
     """A Dockerfile as statements; `escape` is the character that escapes and continues."""
 
     statements: tuple[Statement, ...]
@@ -59,8 +57,7 @@ class Read:
     problems: tuple[Problem, ...]
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(Struct):
     lines: list[str]
     escape: str = "\\"
     at: int = 0

@@ -5,7 +5,8 @@ is copied, so that all problems come out at once and nothing is half done.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.model.platform import Platform, UnknownPlatform, parse_platform
 from rearch.oci.dockerfile.errors import BadDockerfile, Problem, Trouble, meant
@@ -18,30 +19,26 @@ _PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
 PREDEFINED = frozenset((*_PROXIES, *map(str.upper, _PROXIES), "SOURCE_DATE_EPOCH"))
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
+class Earlier(Struct, frozen=True):
     """Another stage of the Dockerfile, by its number."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """An image from outside, by the name that the recipe gives it."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(Struct, frozen=True):
     """`scratch`."""
 
 
 Start = Earlier | Image | Nothing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedStage:
+class PlannedStage(Struct, frozen=True, kw_only=True):
     """A stage that is built. `sources`: what COPY --from calls it -> what that is."""
 
     number: int
@@ -50,8 +47,7 @@ class PlannedStage:
     sources: Mapping[str, Start]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
+class Outside(Struct, frozen=True, kw_only=True):
     """What a Dockerfile is evaluated with: build arguments, the platform, the names of images from outside,
     and how to get the environment that such an image begins with."""
 

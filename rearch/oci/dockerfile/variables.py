@@ -9,7 +9,8 @@ stands with one of these; and what an ARG declares without a default is not defi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from rearch.oci.dockerfile.errors import Trouble, meant
 
@@ -19,8 +20,7 @@ _NAME = _LETTERS | frozenset("0123456789")
 _SPECIAL = frozenset("@*#?-$!0123456789")
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(Struct):
     """The variables of a stage, or of what stands before the first FROM. The later instruction wins, ARG or ENV.
 
     `empty`: arguments that were declared (at this line) but never got a value. `beyond`: names that are defined outside

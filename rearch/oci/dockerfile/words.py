@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.oci.dockerfile.errors import Trouble
 
 _BLANKS = " \t\v\f\r"
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(Struct, frozen=True):
     """`--name=value`; `value` is None without `=`. `at`: offset of the value in the statement's text."""
 
     name: str

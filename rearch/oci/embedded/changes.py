@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from rearch.formats.archive_entry import check_target, parts_of
 from rearch.formats.archive_errors import BadName, shown
@@ -18,8 +20,7 @@ from rearch.oci.image_tree import WHITEOUT
 _ROOT = Owner(0, 0)
 
 
-@dataclass(slots=True)
-class Changes:
+class Changes(Struct):
     """The changes of one instruction to `tree`, which has them at once.
 
     `owner` and `mode` are what --chown and --chmod say; without them things keep what they have. All times are `epoch`.

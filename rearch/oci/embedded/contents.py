@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from rearch.formats.archive_errors import CannotWrite
 from rearch.formats.hashing import Readable, copy_hashed
@@ -16,16 +17,14 @@ from rearch.oci.layer_stream import content_digest
 from rearch.oci.read_layer import layer_entries, open_layer
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True):
     """A file's bytes on disk; `digest` is their sha256 in hexadecimal."""
 
     path: Path
     digest: str
 
 
-@dataclass(slots=True)
-class Contents:
+class Contents(Struct):
     """Where the bytes are. `folder` is for what is taken out of layers; nothing else lies there."""
 
     folder: Path

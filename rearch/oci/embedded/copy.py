@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.oci.dockerfile.errors import Trouble
 from rearch.oci.embedded.changes import Changes
@@ -13,8 +14,7 @@ from rearch.oci.embedded.tree import Node, Tree, join
 from rearch.oci.ignore import IgnoreRules
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Where to: `path` from the root, without a slash before it; `folder`: it was written with a slash behind it."""
 
     path: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.oci.dockerfile.errors import Trouble, meant
 
@@ -12,8 +13,7 @@ ReadFile = Callable[[str], bytes | None]
 _LAST = 2**32 - 2
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(Struct, frozen=True):
     """Numbers of user and group."""
 
     uid: int

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.oci.dockerfile.errors import Trouble, nearest
 from rearch.oci.embedded.context import Context
@@ -15,8 +16,7 @@ from rearch.oci.embedded.tree import Tree, join
 _COMPARED = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A source: its real `path` in the tree, and the `name` that it has in a folder it is copied into."""
 
     path: str

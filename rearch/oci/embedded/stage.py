@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from rearch.oci.dockerfile.errors import BadDockerfile, Trouble
 from rearch.oci.dockerfile.instructions import Add, Cmd, Copy, StageInstruction, Workdir
@@ -31,8 +32,7 @@ _ACCOUNTS_LIMIT = 4 << 20
 Layer = tuple[LayerEntry, ...]
 
 
-@dataclass(slots=True)
-class Work:
+class Work(Struct):
     """What the stages of one build share."""
 
     order: ImageOrder
@@ -60,8 +60,7 @@ class Work:
                 return Tree({}, "the image")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuiltStage:
+class BuiltStage(Struct, frozen=True, kw_only=True):
     """A stage that was carried out: config, the image below it, and its own layers, the lowest first."""
 
     config: ImageConfig
@@ -94,8 +93,7 @@ def _begin(start: Start, stage: PlannedStage, work: Work) -> _Stage:
             return _Stage(work, stage.sources, start, before.config, before.base, list(before.layers))
 
 
-@dataclass(slots=True)
-class _Stage:
+class _Stage(Struct):
     work: Work
     sources: Mapping[str, Start]
     start: Start

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rearch.oci.dockerfile.errors import Trouble
 from rearch.oci.entry import EntryKind, LayerEntry
@@ -15,8 +16,7 @@ from rearch.oci.types import Descriptor
 ROOT = LayerEntry(path="", kind=EntryKind.DIRECTORY, mode=0o755)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Layers:
+class Layers(Struct, frozen=True, eq=False, kw_only=True):
     """The layers of an image, the lowest first, and the layout they are in. `name` is the image's, for messages."""
 
     name: str
@@ -24,8 +24,7 @@ class Layers:
     layers: tuple[Descriptor, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(Struct, frozen=True, kw_only=True):
     """One path. `entry.content` says where a file's bytes are, else they are in `image`, in the layer and at the place
     that `at` says. `same` is equal for the names of one file; None: it has no other. Hard links are such names.
     """

@@ -10,8 +10,9 @@ import contextlib
 import io
 import posixpath
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from rearch.formats import archive_stream as streams
 from rearch.formats.archive_errors import ArchiveError, TruncatedArchive

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.planning.fixes import FIXES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hint:
+class Hint(Struct, frozen=True, kw_only=True):
     """`text` is one sentence for the hint line of an error; `fix` the name of a fix that cures it, if there is one."""
 
     text: str
     fix: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ill:
+class Ill(Struct, frozen=True):
     """A symptom and its cure."""
 
     symptom: str

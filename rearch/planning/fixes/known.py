@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rearch.model.recipe import Edit
 from rearch.model.step import Fix
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownFix:
+class KnownFix(Struct, frozen=True, kw_only=True):
     """A cure for an ill of old Go programs on newer compilers or other architectures.
 
     `summary` completes "this is known: ..."; `about` says why it happens and what the edits do; `tried` on what they

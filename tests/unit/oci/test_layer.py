@@ -7,13 +7,13 @@ import hashlib
 import io
 import os
 import tarfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rearch.formats.hashing import BLOCK
 from rearch.model.base import FrozenDict

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from rearch.formats.hashing import BLOCK, sha256_file
 from rearch.model.base import FrozenDict
@@ -57,7 +57,7 @@ def test_where_the_bytes_lie_and_whether_the_digest_was_known_does_not_matter(pl
 def test_every_field_counts(place: Place, change: dict[str, object]) -> None:
     entry = file("f", place.content(b"x"))
     first, _ = place.make(entry)
-    second, _ = place.make(replace(entry, **change))  # type: ignore[arg-type]
+    second, _ = place.make(replace(entry, **change))
     assert second.made
     assert second.diff_id != first.diff_id
 

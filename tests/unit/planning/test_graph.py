@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
+
+from msgspec.structs import replace
 
 from rearch.model.base import FrozenDict
 from rearch.model.lock import Entry, Lock, Sysroot, SysrootName
@@ -71,7 +72,7 @@ def test_each_platform_has_its_own_cross_compiler_and_sysroot() -> None:
         )
         for platform in (ARM64, ARMHF)
     }
-    known = dataclasses.replace(
+    known = replace(
         known,
         lock=Lock(FrozenDict({**known.lock.entries, **entries})),
         cross={("gcc-cross", platform): _gcc(platform) for platform in (ARM64, ARMHF)},

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rearch.errors import UsageError
 from rearch.model.base import FrozenDict
@@ -85,7 +85,7 @@ def test_the_index_is_the_same_in_whatever_order_platforms_are_asked_for() -> No
 
 
 def test_a_component_that_was_not_asked_for_makes_no_image() -> None:
-    helper = dataclasses.replace(component("helper", image=_image(repository="helper")), asked=False)
+    helper = replace(component("helper", image=_image(repository="helper")), asked=False)
     taking = component(image=_image(files=[{"binary": "helper", "component": "helper", "to": "/usr/bin/"}]))
     _, steps = _made(taking, helper)
     assert "image test/helper linux/arm64" not in steps
@@ -190,8 +190,8 @@ def test_the_rendered_text_enters_the_key_and_the_templates_name_does_not() -> N
     keys = keys_of(steps.values())
     inputs = step.inputs
     assert isinstance(inputs, ImageInputs)
-    moved = dataclasses.replace(step, inputs=dataclasses.replace(inputs, template="elsewhere", engine="ssh://pi4"))
-    changed = dataclasses.replace(step, inputs=dataclasses.replace(inputs, dockerfile="FROM scratch\n"))
+    moved = replace(step, inputs=replace(inputs, template="elsewhere", engine="ssh://pi4"))
+    changed = replace(step, inputs=replace(inputs, dockerfile="FROM scratch\n"))
     assert key_of(step_document(moved, keys)) == keys[step.id]
     assert key_of(step_document(changed, keys)) != keys[step.id]
 
@@ -222,6 +222,6 @@ def test_what_one_index_joins_has_one_name() -> None:
     image = Image.model_validate(_image(repository="other"))
     recipes = FrozenDict({ARM64: recipe, AMD64: recipe.model_copy(update={"image": image})})
     with pytest.raises(ImagesDisagree) as raised:
-        _made(dataclasses.replace(first, recipes=recipes))
+        _made(replace(first, recipes=recipes))
     assert isinstance(raised.value, UsageError)
     assert raised.value.summary == "test/hello: image.repository differs by platform: hello, other"

@@ -9,11 +9,12 @@ import json
 import os
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import pytest
+from msgspec.structs import replace
 
 from rearch.errors import ExitCode, VerificationError
 from rearch.model.image import Accounts, Directory, User

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rearch.model.command import Command, Completed
 from rearch.model.platform import PLATFORMS, parse_platform
@@ -68,7 +68,7 @@ class Bench:
             return ended or Completed(exit=0, output="", seconds=0.1)
 
         need = make_need(self.base / "image", StepKind.IMAGE)
-        self.work = dataclasses.replace(make_workspace(self.base, needs={"image": need}), run=runner)
+        self.work = replace(make_workspace(self.base, needs={"image": need}), run=runner)
         smokes = tuple(Smoke.model_validate({"run": ["tool"]} | dict(check)) for check in checks or ({},))
         inputs = ImageSmokeInputs(platform=ARM64, checks=smokes, emulator=emulator)
         return run_image_smoke(inputs, self.work, self.emulator if emulator == self.emulator.name else None)

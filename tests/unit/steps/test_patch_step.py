@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path, PurePosixPath
 
 import pytest
+from msgspec.structs import replace
 
 from rearch.formats import edit_worker
 from rearch.formats.tree import tree_digest
@@ -41,7 +41,7 @@ def workspace(tmp_path: Path, files: dict[str, str]) -> Workspace:
     fetched = tmp_path / "fetched"
     write(fetched / "source", {"main.go": "package main\nvar V = 1\n", **files})
     work = make_workspace(tmp_path / "work", needs={"source": make_need(fetched, StepKind.FETCH)})
-    return dataclasses.replace(work, run=in_process)
+    return replace(work, run=in_process)
 
 
 def inputs(
@@ -144,7 +144,7 @@ def test_a_patch_file_that_changed_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PatchFileChanged, match="changed after the plan was made"):
         run_patch(inputs(patches=(file,)), work)
     path.unlink()
-    again = dataclasses.replace(work, files=tmp_path / "again")
+    again = replace(work, files=tmp_path / "again")
     with pytest.raises(PatchFileChanged, match="was removed"):
         run_patch(inputs(patches=(file,)), again)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rearch.errors import ExitCode
 from rearch.model.command import Command, Completed
@@ -48,7 +48,7 @@ class Bench:
             self.commands.append(command)
             return next(waiting)
 
-        self.work: Workspace = dataclasses.replace(make_workspace(self.base, needs=self.needs), run=runner)
+        self.work: Workspace = replace(make_workspace(self.base, needs=self.needs), run=runner)
         smokes = tuple(Smoke.model_validate({"run": ["tool"]} | check) for check in checks or ({},))
         inputs = SmokeInputs(platform=ARM64, checks=smokes, emulator=emulator)
         return run_smoke(inputs, self.work, QEMU if emulator == QEMU.name else None)

@@ -9,11 +9,11 @@ import json
 import os
 import tarfile
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rearch.errors import RearchError
 from rearch.formats.archive_errors import ArchiveError
