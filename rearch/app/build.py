@@ -181,7 +181,7 @@ def _execute(plan: Plan, lease: Lease, request: Request, adapters: Adapters, rep
         project=request.project,
         logs=adapters.output / "logs",
         caches=adapters.cache,
-        limits=adapters.settings.limits,
+        limits=adapters.settings.limits.values,
         run=adapters.run_command,
         perform=adapters.performer,
         report=report,

@@ -15,7 +15,7 @@ from rearch.app.targets import NoSuchTarget, Target, archive_layout, image_names
 from rearch.app.wiring import Adapters
 from rearch.engine.images import FOLDER, BuiltIndex, place_of
 from rearch.errors import RearchError
-from rearch.model.base import NOTHING
+from rearch.model.frozen import NOTHING
 from rearch.model.platform import Platform, parse_platform
 from rearch.report import Reporter, Said
 

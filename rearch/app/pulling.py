@@ -61,5 +61,5 @@ def _workspace(folder: Path, adapters: Adapters) -> Workspace:
         run=run,
         say=adapters.say,
         progress=lambda _label, _done, _total, _unit: None,
-        limits=adapters.settings.limits,
+        limits=adapters.settings.limits.values,
     )

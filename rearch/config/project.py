@@ -14,7 +14,7 @@ from rearch.config.recipes import ReadRecipe, read_recipe
 from rearch.config.settings import read_settings
 from rearch.config.stacks import FOLDER, ReadStack, read_stack, stack_names
 from rearch.config.toolchains import read_toolchains
-from rearch.model.base import NOTHING, FrozenDict
+from rearch.model.frozen import NOTHING, FrozenDict
 from rearch.model.platform import Platform
 from rearch.model.settings import PublishSettings
 from rearch.model.stack import Component, PatchFile, Project, Stack

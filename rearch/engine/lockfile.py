@@ -9,8 +9,8 @@ from typing import Any
 
 from rearch.engine.durable import write_whole
 from rearch.errors import UsageError
-from rearch.model.base import FrozenDict
 from rearch.model.digest import Digest
+from rearch.model.frozen import FrozenDict
 from rearch.model.lock import Entry, Identity, Lock, PinnedBase, PinnedPackages, Sysroot
 from rearch.model.platform import parse_platform
 from rearch.model.source import DebianFile, DebianPackage, PinnedDebian, PinnedGit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.model.step import Artifact, Result, StepKind
 
 

@@ -19,8 +19,8 @@ from rearch.formats.hashing import sha256_file
 from rearch.formats.tree import remove_tree, tree_digest
 from rearch.model.command import Command, Completed
 from rearch.model.digest import Digest
+from rearch.model.limits import Limits
 from rearch.model.plan import PlannedStep
-from rearch.model.settings import Limits
 from rearch.model.step import Artifact, Inputs, Result, StepId, StepKind
 from rearch.report import Progress, Reporter
 from rearch.steps.ports import Need, Outcome, Workspace

@@ -23,7 +23,7 @@ from rearch.formats.archive_target import Target
 from rearch.formats.hashing import BLOCK, Readable
 
 if TYPE_CHECKING:
-    from rearch.model.settings import Limits
+    from rearch.model.limits import Limits
 
 _COMPRESSED: tuple[tuple[bytes, Callable[[], Decoder]], ...] = (
     (b"\x1f\x8b\x08", streams.gzip_decoder),

@@ -15,7 +15,7 @@ from rearch.formats.hashing import Readable
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-    from rearch.model.settings import Limits
+    from rearch.model.limits import Limits
 
 READ = 1 << 16
 OUT = 1 << 18

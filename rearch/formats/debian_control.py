@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from msgspec import Struct
 
 from rearch.errors import StepError
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 
 Stanza = Mapping[str, str]
 

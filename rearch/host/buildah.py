@@ -139,7 +139,7 @@ def _said_by(plan: Planned, order: ImageOrder, built: EngineImage) -> EngineImag
     writes a range of ports as one port, moves variables that the base has behind its others, leaves out the
     WorkingDir `/` of scratch, and drops the `=` of ENV and LABEL in ONBUILD triggers.
     """
-    return replace(built, config=built.config.model_copy(update={"config": evaluated(plan, order)}))
+    return replace(built, config=replace(built.config, config=evaluated(plan, order)))
 
 
 def build_words(order: ImageOrder) -> tuple[str, ...]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, TypeVar
 
 from msgspec import Struct
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from rearch.errors import UsageError
+from rearch.model.frozen import FrozenDict
 from rearch.model.platform import parse_platform
 
 K = TypeVar("K")
@@ -160,22 +161,6 @@ def _versions(value: str) -> str:
     if not re.fullmatch(rf"\s*(?:\*|{_BOUND}(?:\s*,\s*{_BOUND})*)\s*", value):
         raise ValueError("not a range of versions; write it as `>=1.9, <1.25`")
     return value
-
-
-class FrozenDict(dict[K, V]):
-    """A dict that nobody can change: the one mapping inside values."""
-
-    def _refuse(self, *_args: object, **_kwargs: object) -> NoReturn:
-        raise TypeError("this mapping is frozen: make a new one")
-
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(frozenset(self))
-
-
-NOTHING: Mapping[str, Any] = FrozenDict()
 
 
 Flag = Annotated[bool, BeforeValidator(_flag), Says("true or false", "^(true|false)$", ("boolean", "string"))]

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from rearch.model.base import (
-    NOTHING,
     Count,
     Fault,
     FileName,
@@ -27,6 +26,7 @@ from rearch.model.base import (
     refuse,
 )
 from rearch.model.debian_names import FIXED_GROUPS, FIXED_USERS, DebianName
+from rearch.model.frozen import NOTHING
 from rearch.model.smoke import Smoke
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rearch.errors import UsageError
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.model.platform import Platform
 from rearch.model.recipe import DebianSource, GitSource
 from rearch.model.source import DebianPackage, PinnedDebian, PinnedGit

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from pydantic import AfterValidator, Field, model_validator
 
 from rearch.errors import UsageError
-from rearch.model.base import NOTHING, Fault, FrozenMap, FullText, Model, Says, Text, refuse
+from rearch.model.base import Fault, FrozenMap, FullText, Model, Says, Text, refuse
+from rearch.model.frozen import NOTHING
 from rearch.model.platform import OCI_ARCHITECTURES, OCI_SYSTEMS, OCI_VARIANTS, parse_platform, platform_key
 from rearch.model.reference import BadReference, Reference, parse_reference
 from rearch.model.tag import TAG_RULE, is_tag

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from rearch.model.base import (
-    NOTHING,
     Count,
     Fault,
     FileName,
@@ -28,6 +27,7 @@ from rearch.model.base import (
     refuse,
 )
 from rearch.model.debian_names import DebianName, DebianVersion
+from rearch.model.frozen import NOTHING
 from rearch.model.go_flags import own_linker_flags, own_variable
 from rearch.model.image import Image
 from rearch.model.smoke import Regex, Smoke

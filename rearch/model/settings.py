@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from rearch.model.base import NOTHING, Count, Flag, FrozenMap, FullText, Model, Name, PlatformName, Size, Span, Text
+from rearch.model.base import Count, Flag, FrozenMap, FullText, Model, Name, PlatformName, Size, Span, Text
+from rearch.model.frozen import NOTHING
+from rearch.model.limits import Limits
 
 
 class PublishSettings(Model):
@@ -21,14 +23,22 @@ class PublishSettings(Model):
     channel: Text = Field(default="", description="What `${{ channel }}` stands for.")
 
 
-class Limits(Model):
+_USUAL = Limits()
+
+
+class LimitSettings(Model):
     """How much hostile input may cost."""
 
-    archive_bytes: Size = Field(default=8 * 1024**3, description="Unpacked size of one archive.")
-    archive_entries: Count = Field(default=500_000, description="Entries of one archive.")
-    archive_ratio: Count = Field(default=200, description="Unpacked size over packed size.")
-    download_bytes: Size = Field(default=8 * 1024**3, description="Size of one download.")
-    log_bytes: Size = Field(default=256 * 1024**2, description="Size of one step's log.")
+    archive_bytes: Size = Field(default=_USUAL.archive_bytes, description="Unpacked size of one archive.")
+    archive_entries: Count = Field(default=_USUAL.archive_entries, description="Entries of one archive.")
+    archive_ratio: Count = Field(default=_USUAL.archive_ratio, description="Unpacked size over packed size.")
+    download_bytes: Size = Field(default=_USUAL.download_bytes, description="Size of one download.")
+    log_bytes: Size = Field(default=_USUAL.log_bytes, description="Size of one step's log.")
+
+    @property
+    def values(self) -> Limits:
+        """For those who read no YAML."""
+        return Limits(**{name: getattr(self, name) for name in type(self).model_fields})
 
 
 class GoSettings(Model):
@@ -71,4 +81,4 @@ class Settings(Model):
         description="Host, with its port: how to talk to it. localhost is plain HTTP unless it says otherwise here.",
     )
     go: GoSettings = Field(default_factory=GoSettings, description="Go modules.")
-    limits: Limits = Field(default_factory=Limits, description="Against archive and log bombs.")
+    limits: LimitSettings = Field(default_factory=LimitSettings, description="Against archive and log bombs.")

@@ -7,20 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from rearch.model.base import (
-    NOTHING,
-    Count,
-    Fault,
-    Flag,
-    FrozenMap,
-    Model,
-    PlatformName,
-    Says,
-    Span,
-    Text,
-    Variable,
-    refuse,
-)
+from rearch.model.base import Count, Fault, Flag, FrozenMap, Model, PlatformName, Says, Span, Text, Variable, refuse
+from rearch.model.frozen import NOTHING
 
 # Of these alone every text is a regular expression. Most are a version, and compiling one takes 0.1 ms.
 _PLAIN = re.compile(r"[\w\s./:;,@=<>'\"-]*")

@@ -9,7 +9,8 @@ from typing import Any
 from msgspec import Struct, field
 from pydantic import Field
 
-from rearch.model.base import NOTHING, FrozenMap, FullText, Model, Name, PlatformName, Text
+from rearch.model.base import FrozenMap, FullText, Model, Name, PlatformName, Text
+from rearch.model.frozen import NOTHING
 from rearch.model.platform import Platform
 from rearch.model.recipe import Recipe
 from rearch.model.settings import PublishSettings, Settings

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from rearch.model.base import NOTHING
+from rearch.model.frozen import NOTHING
 from rearch.model.platform import Platform
 from rearch.oci.audit_allowed import excuse
 from rearch.oci.audit_config import environment, judge_config

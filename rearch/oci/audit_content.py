@@ -24,7 +24,7 @@ from rearch.formats.elf_dynamic import Dynamic
 from rearch.formats.elf_facts import ElfFacts
 from rearch.formats.elf_image import ELF_MAGIC, ElfImage
 from rearch.formats.hashing import BLOCK, Readable
-from rearch.model.settings import Limits
+from rearch.model.limits import Limits
 from rearch.oci import audit_ar
 from rearch.oci.audit_foreign import foreign_program, unread_archive
 from rearch.oci.audit_seen import ElfSeen, OtherSeen, Place, known_name

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from rearch.formats.archive_errors import CannotWrite
 from rearch.formats.hashing import blocks, sha256_file
+from rearch.model.limits import Limits
 from rearch.model.platform import Platform
-from rearch.model.settings import Limits
 from rearch.oci.disk_image_docker import load_docker_archive
 from rearch.oci.disk_image_tar import NoArchive, TarFiles, open_tar
 from rearch.oci.layout import start_layout, write_index_json
@@ -81,7 +81,7 @@ def _copy_image(source: Place, ref: str, platform: Platform, layout: Path) -> La
     for blob in (*image.manifest.layers, image.manifest.config, image.descriptor):
         _copy_blob(source, blob, layout)
     # What it is called there says nothing here.
-    return replace(image, descriptor=image.descriptor.model_copy(update={"annotations": None}))
+    return replace(image, descriptor=replace(image.descriptor, annotations=None))
 
 
 def _copy_blob(source: Place, blob: Descriptor, layout: Path) -> None:

@@ -10,15 +10,15 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from msgspec import Struct
 
 from rearch.errors import VerificationError
 from rearch.formats.archive_stream import Meter
 from rearch.formats.hashing import Readable, blocks, sha256_stream
 from rearch.model.digest import Digest
+from rearch.model.limits import Limits
 from rearch.model.platform import Platform
 from rearch.model.reference import BadReference, parse_reference
-from rearch.model.settings import Limits
 from rearch.oci.disk_image_tar import TarFiles
 from rearch.oci.layer_stream import compress_stream
 from rearch.oci.layout import put_bytes
@@ -58,18 +58,12 @@ class WrongDiffId(VerificationError):
         )
 
 
-class _Saved(BaseModel):
+class _Saved(Struct, frozen=True, kw_only=True, rename={"config": "Config", "tags": "RepoTags", "layers": "Layers"}):
     """One image of manifest.json."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
-
-    config: str = Field(alias="Config")
-    tags: tuple[str, ...] | None = Field(alias="RepoTags", default=None, strict=False)
-    layers: tuple[str, ...] = Field(alias="Layers", strict=False)
-
-
-class _List(RootModel[tuple[_Saved, ...]]):
-    model_config = ConfigDict(frozen=True, strict=False)
+    config: str
+    layers: tuple[str, ...]
+    tags: tuple[str, ...] | None = None
 
 
 def load_docker_archive(files: TarFiles, ref: str, platform: Platform, layout: Path, limits: Limits) -> LayoutImage:
@@ -88,7 +82,7 @@ def load_docker_archive(files: TarFiles, ref: str, platform: Platform, layout: P
 
 def _choose(files: TarFiles, ref: str, platform: Platform) -> tuple[_Saved, ImageConfig, bytes]:
     """The one image that has this name and this platform."""
-    every = read_document(_List, files.read("manifest.json"), f"{files}: manifest.json").root
+    every = read_document(tuple[_Saved, ...], files.read("manifest.json"), f"{files}: manifest.json")
     named = [saved for saved in every if not ref or _is_called(saved, ref)]
     if not named:
         raise NoSuchImage(files, ref, sorted({tag for saved in every for tag in saved.tags or ()}))

@@ -17,7 +17,7 @@ from rearch.formats.archive_errors import CannotWrite, DuplicateEntry, LinkEscap
 from rearch.formats.archive_stream import Meter
 from rearch.formats.archive_tar import RECORD
 from rearch.formats.hashing import Readable, blocks
-from rearch.model.settings import Limits
+from rearch.model.limits import Limits
 from rearch.oci.entry import EntryKind, LayerEntry
 from rearch.oci.layout_blobs import DOCUMENT_LIMIT
 from rearch.oci.layout_errors import BlobTooLarge

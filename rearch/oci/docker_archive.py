@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rearch.errors import UsageError
 from rearch.formats.archive_errors import CannotWrite
@@ -92,8 +93,8 @@ def _loadable(layout: Path, image: LayoutImage) -> Iterator[tuple[Path, LayoutIm
     with TemporaryDirectory(dir=layout, prefix=".archive-") as name:
         place = Path(name)
         start_layout(place)
-        manifest = image.manifest.model_copy(
-            update={"layers": tuple(_unpacked(layout, layer, place) for layer in image.manifest.layers)}
+        manifest = replace(
+            image.manifest, layers=tuple(_unpacked(layout, layer, place) for layer in image.manifest.layers)
         )
         link_blob(blob_path(layout, manifest.config.digest), place, manifest.config.digest)
         media_type, platform = image.descriptor.media_type, image.descriptor.platform
@@ -131,9 +132,9 @@ def _write(layout: Path, image: LayoutImage, names: Sequence[_Name], out: Binary
 
 def _index(image: LayoutImage, names: Sequence[_Name]) -> Index:
     """One entry for each name, as `docker save` writes it."""
-    plain = image.descriptor.model_copy(update={"annotations": None})
+    plain = replace(image.descriptor, annotations=None)
     named = [{IMAGE_NAME: name.full, REF_NAME: name.tag} for name in names]
-    return Index(manifests=tuple(plain.model_copy(update={"annotations": each}) for each in named) or (plain,))
+    return Index(manifests=tuple(replace(plain, annotations=each) for each in named) or (plain,))
 
 
 def _docker_manifest(image: LayoutImage, names: Sequence[_Name]) -> bytes:

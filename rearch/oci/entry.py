@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 
 
 class EntryKind(StrEnum):

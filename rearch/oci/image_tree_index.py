@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.oci.entry import EntryKind, LayerEntry
 from rearch.oci.read_layer import layer_entries, open_layer
 from rearch.oci.types import LAYERS, Descriptor

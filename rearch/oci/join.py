@@ -13,7 +13,7 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rearch.model.base import NOTHING, FrozenDict
+from rearch.model.frozen import NOTHING, FrozenDict
 from rearch.oci.join_entries import Joined, OneImage, Taken, WholeIndex, entries_of, image_of, same_platform
 from rearch.oci.join_errors import NoAnnotationsInDockerList, NothingToJoin, OciInDockerList, PlatformTwice
 from rearch.oci.types import DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, Index, Types
@@ -113,7 +113,7 @@ def _without_annotations(images: Iterable[Taken], notes: list[str]) -> Iterator[
     for image in images:
         if image.descriptor.annotations:
             notes.append(f"{_place(image)}: its annotations are left out: Docker's types have none")
-        yield replace(image, descriptor=image.descriptor.model_copy(update={"annotations": None}))
+        yield replace(image, descriptor=replace(image.descriptor, annotations=None))
 
 
 def _others(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.model.platform import platform_key
 from rearch.model.publish import SpecPlatform
 from rearch.oci.join_errors import NestedIndex, NoImage, NoPlatform, NotInIndex
@@ -173,10 +174,10 @@ def _resolved(wanted: SpecPlatform | None, config: PlatformObject) -> PlatformOb
 def _entry(descriptor: Descriptor, platform: PlatformObject, annotations: Mapping[str, str]) -> Descriptor:
     plain = _plain(descriptor)
     together = {**(plain.annotations or {}), **annotations}
-    return plain.model_copy(update={"platform": platform, "annotations": FrozenDict(sorted(together.items())) or None})
+    return replace(plain, platform=platform, annotations=FrozenDict(sorted(together.items())) or None)
 
 
 def _plain(descriptor: Descriptor) -> Descriptor:
     """Without the names that it has in a layout: they are not those of the new index."""
     kept = {key: value for key, value in (descriptor.annotations or {}).items() if key not in NAMES}
-    return descriptor.model_copy(update={"annotations": FrozenDict(kept) or None})
+    return replace(descriptor, annotations=FrozenDict(kept) or None)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from rearch.model.base import NOTHING
+from rearch.model.frozen import NOTHING
 from rearch.oci.join_entries import about_of, is_image_entry, same_platform
 from rearch.oci.join_errors import NestedIndex, NoPlatform
 from rearch.oci.types import DOCKER_MANIFEST, INDEXES, OCI_INDEX, Descriptor, Index, PlatformObject
@@ -58,7 +59,7 @@ def merge(live: Index, ours: Index, *, name: str, configs: Mapping[str, Platform
 
 def index_of_one(descriptor: Descriptor, platform: PlatformObject) -> Index:
     """A single image that a tag names, as an index, for merging with it."""
-    entry = descriptor.model_copy(update={"platform": platform, "annotations": None})
+    entry = replace(descriptor, platform=platform, annotations=None)
     return Index(media_type=OCI_INDEX, manifests=(entry,))
 
 
@@ -71,7 +72,7 @@ def _by_platform(index: Index, name: str, configs: Mapping[str, PlatformObject])
         platform = entry.platform or configs.get(entry.digest)
         if platform is None:
             raise NoPlatform(name, entry.digest, _HINT)
-        found.setdefault(same_platform(platform), []).append(entry.model_copy(update={"platform": platform}))
+        found.setdefault(same_platform(platform), []).append(replace(entry, platform=platform))
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from msgspec import Struct
-from pydantic import BaseModel
+from msgspec.structs import replace
 
 from rearch.model.platform import Platform
 from rearch.model.reference import BadReference, parse_reference
@@ -43,7 +43,7 @@ REFERENCE_TYPE = "vnd.docker.reference.type"
 MAX_DEPTH = 4
 _DOCUMENTS = 4096
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=Struct)
 
 
 class LayoutImage(Struct, frozen=True, kw_only=True):
@@ -131,7 +131,7 @@ def load_image(layout: Place, descriptor: Descriptor) -> LayoutImage:
     says = descriptor.platform or mine
     if not platforms_agree(says, mine):
         raise MislabelledDocument(layout, descriptor.digest, str(says), str(mine))
-    with_platform = descriptor.model_copy(update={"platform": says})
+    with_platform = replace(descriptor, platform=says)
     return LayoutImage(descriptor=with_platform, manifest=manifest, config=config)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.model.platform import Platform
 from rearch.oci.types import Compression, Descriptor, History, ImageConfig, Types
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from rearch.errors import VerificationError
 from rearch.formats.archive_stream import Meter
-from rearch.model.settings import Limits
+from rearch.model.limits import Limits
 from rearch.oci.layout_blobs import open_blob
 from rearch.oci.read_layer_stream import unpacked
 from rearch.oci.read_layer_tar import LAYER_LIMITS, layer_entries

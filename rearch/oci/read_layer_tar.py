@@ -29,8 +29,8 @@ from rearch.formats.archive_tar import (
     ustar_name,
 )
 from rearch.formats.hashing import BLOCK
-from rearch.model.base import NOTHING, FrozenDict
-from rearch.model.settings import Limits
+from rearch.model.frozen import NOTHING, FrozenDict
+from rearch.model.limits import Limits
 from rearch.oci.entry import EntryKind, LayerEntry
 
 if TYPE_CHECKING:

@@ -7,11 +7,12 @@ Whoever needs a document's digest takes that of the bytes as they came: writing 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel, to_pascal
+import msgspec
+from msgspec import Struct
 
 from rearch.errors import VerificationError
 from rearch.model.digest import Digest
@@ -62,18 +63,18 @@ class BadDocument(VerificationError):
         super().__init__(f"{what} is not a valid document", problems, hint="take the image from its source again")
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, populate_by_name=True, alias_generator=to_camel)
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_DOTTED = {"os_version": "os.version", "os_features": "os.features"}
 
 
-class PlatformObject(_Document):
+class PlatformObject(Struct, frozen=True, kw_only=True, rename=_DOTTED):
     """`platform` of a descriptor, as it is written; `known` is what it means."""
 
     architecture: str
     os: str
     variant: str | None = None
-    os_version: str | None = Field(default=None, alias="os.version")
-    os_features: tuple[str, ...] | None = Field(default=None, alias="os.features", strict=False)
+    os_version: str | None = None
+    os_features: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, platform: Platform) -> PlatformObject:
@@ -98,16 +99,22 @@ def known_platform(os: str, architecture: str, variant: str | None) -> Platform 
         return None
 
 
-class Descriptor(_Document):
-    """A blob by digest: `sha256:` and 64 hexadecimal digits; size in bytes."""
+class Descriptor(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A blob by digest: `sha256:` and 64 hexadecimal digits; size in bytes. Errors: ValueError for anything else."""
 
     media_type: str
-    digest: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
-    size: int = Field(ge=0)
-    urls: tuple[str, ...] | None = Field(default=None, strict=False)
+    digest: str
+    size: int
+    urls: tuple[str, ...] | None = None
     annotations: Mapping[str, str] | None = None
     platform: PlatformObject | None = None
     artifact_type: str | None = None
+
+    def __post_init__(self) -> None:
+        if not _DIGEST.fullmatch(self.digest):
+            raise ValueError(f"{self.digest!r} is not sha256: and 64 hexadecimal digits")
+        if self.size < 0:
+            raise ValueError(f"a size of {self.size}")
 
     @property
     def hex(self) -> str:
@@ -115,39 +122,33 @@ class Descriptor(_Document):
         return self.digest.removeprefix("sha256:")
 
 
-class Manifest(_Document):
+class Manifest(Struct, frozen=True, kw_only=True, rename="camel"):
     """One image: its config and its layers, the lowest first."""
 
     schema_version: Literal[2] = 2
     media_type: str = OCI_MANIFEST
     artifact_type: str | None = None
     config: Descriptor
-    layers: tuple[Descriptor, ...] = Field(strict=False)
+    layers: tuple[Descriptor, ...]
     subject: Descriptor | None = None
     annotations: Mapping[str, str] | None = None
 
 
-class Index(_Document):
+class Index(Struct, frozen=True, kw_only=True, rename="camel"):
     """Several manifests (or further indexes). Docker calls it a manifest list."""
 
     schema_version: Literal[2] = 2
     media_type: str = OCI_INDEX
     artifact_type: str | None = None
-    manifests: tuple[Descriptor, ...] = Field(strict=False)
+    manifests: tuple[Descriptor, ...]
     subject: Descriptor | None = None
     annotations: Mapping[str, str] | None = None
 
 
-class _Pascal(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="ignore", strict=True, populate_by_name=True, alias_generator=to_pascal
-    )
-
-
-class HealthcheckConfig(_Pascal):
+class HealthcheckConfig(Struct, frozen=True, kw_only=True, rename="pascal"):
     """Docker's HEALTHCHECK; times in nanoseconds. `test` begins with CMD, CMD-SHELL or NONE."""
 
-    test: tuple[str, ...] | None = Field(default=None, strict=False)
+    test: tuple[str, ...] | None = None
     interval: int | None = None
     timeout: int | None = None
     start_period: int | None = None
@@ -155,27 +156,25 @@ class HealthcheckConfig(_Pascal):
     retries: int | None = None
 
 
-class RunConfig(_Pascal):
+class RunConfig(Struct, frozen=True, kw_only=True, rename="pascal"):
     """`config` of an image config: how a container is started."""
 
     user: str | None = None
     exposed_ports: Mapping[str, Mapping[str, Any]] | None = None
-    env: tuple[str, ...] | None = Field(default=None, strict=False)
-    entrypoint: tuple[str, ...] | None = Field(default=None, strict=False)
-    cmd: tuple[str, ...] | None = Field(default=None, strict=False)
+    env: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    cmd: tuple[str, ...] | None = None
     volumes: Mapping[str, Mapping[str, Any]] | None = None
     working_dir: str | None = None
     labels: Mapping[str, str] | None = None
     stop_signal: str | None = None
     healthcheck: HealthcheckConfig | None = None
-    shell: tuple[str, ...] | None = Field(default=None, strict=False)
-    on_build: tuple[str, ...] | None = Field(default=None, strict=False)
+    shell: tuple[str, ...] | None = None
+    on_build: tuple[str, ...] | None = None
 
 
-class History(BaseModel):
+class History(Struct, frozen=True, kw_only=True):
     """One line of an image's history; those that are not `empty_layer` stand for a layer each."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
     created: str | None = None
     created_by: str | None = None
@@ -184,30 +183,26 @@ class History(BaseModel):
     empty_layer: bool | None = None
 
 
-class RootFs(BaseModel):
+class RootFs(Struct, frozen=True, kw_only=True):
     """The layers' diff IDs: digests of the tars before compression."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
-
     type: str = "layers"
-    diff_ids: tuple[str, ...] = Field(default=(), strict=False)
+    diff_ids: tuple[str, ...] = ()
 
 
-class ImageConfig(BaseModel):
+class ImageConfig(Struct, frozen=True, kw_only=True, rename=_DOTTED):
     """The config: platform, how to start it, what its layers are."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, populate_by_name=True)
 
     created: str | None = None
     author: str | None = None
     architecture: str
     os: str
     variant: str | None = None
-    os_version: str | None = Field(default=None, alias="os.version")
-    os_features: tuple[str, ...] | None = Field(default=None, alias="os.features", strict=False)
+    os_version: str | None = None
+    os_features: tuple[str, ...] | None = None
     config: RunConfig | None = None
     rootfs: RootFs = RootFs()
-    history: tuple[History, ...] | None = Field(default=None, strict=False)
+    history: tuple[History, ...] | None = None
 
     @property
     def platform(self) -> Platform | None:
@@ -215,37 +210,39 @@ class ImageConfig(BaseModel):
         return known_platform(self.os, self.architecture, self.variant)
 
 
-M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 
 
-def read_document(kind: type[M], data: bytes, what: str) -> M:
-    """Read a document; `what` names it in messages. Errors: BadDocument, with every problem."""
+def read_document(kind: type[T], data: bytes, what: str) -> T:
+    """Read a document; `what` names it in messages. Errors: BadDocument, with the first problem and its place."""
     try:
-        return kind.model_validate_json(data)
-    except ValidationError as error:
-        problems = tuple(
-            f"{'.'.join(map(str, problem['loc'])) or 'document'}: {problem['msg'].lower()}"
-            for problem in error.errors()
-        )
-        raise BadDocument(what, problems) from None
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadDocument(what, (_in_words(str(error)),)) from None
 
 
-def document_bytes(document: BaseModel) -> bytes:
+def _in_words(problem: str) -> str:
+    """msgspec's `Expected `int`, got `str` - at `$.config.size`` as `config.size: expected int, got str`."""
+    text, _, place = problem.replace("`", "").partition(" - at ")
+    return f"{place.removeprefix('$').lstrip('.') or 'document'}: {text[:1].lower()}{text[1:]}"
+
+
+def document_bytes(document: Struct) -> bytes:
     """The one spelling in which rearch writes a document: fields in the specification's order, maps sorted."""
-    readable = document.model_dump(by_alias=True, exclude_none=True, mode="json")
-    return json.dumps(_sorted_maps(document, readable), separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(readable(document), separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _sorted_maps(value: object, readable: Any) -> Any:
-    """`readable` with the keys of mappings sorted; those of documents stay in their order."""
-    if isinstance(value, BaseModel):
-        names = {(field.alias or name): name for name, field in type(value).model_fields.items()}
-        return {key: _sorted_maps(getattr(value, names[key]), item) for key, item in readable.items()}
+def readable(value: Any) -> Any:
+    """A document, or a part of one, in JSON values: fields by their names there, those that are None left out."""
+    if isinstance(value, Struct):
+        named = zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True)
+        fields = ((name, getattr(value, field)) for name, field in named)
+        return {name: readable(item) for name, item in fields if item is not None}
     if isinstance(value, Mapping):
-        return {key: _sorted_maps(value[key], readable[key]) for key in sorted(readable)}
-    if isinstance(value, tuple):
-        return [_sorted_maps(item, each) for item, each in zip(value, readable, strict=True)]
-    return readable
+        return {key: readable(value[key]) for key in sorted(value)}
+    if isinstance(value, tuple | list):
+        return [readable(item) for item in value]
+    return value
 
 
 def descriptor_of(media_type: str, data: bytes, **more: Any) -> Descriptor:

@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from msgspec import Struct
-from pydantic import BaseModel, ValidationError
+from msgspec import Struct, ValidationError, convert
 
 from rearch.oci.layout_blobs import DOCUMENT_LIMIT, blob_path
 from rearch.oci.types import BadDocument, Descriptor, Index, read_document
 from rearch.oci.validate_faults import Finding, finding
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=Struct)
 
 _NO_LAYOUT = "so this is no OCI image layout"
 
@@ -67,7 +66,7 @@ def descriptors_in(raw: dict[str, Any], key: str) -> Iterator[Descriptor]:
     value = raw.get(key)
     for each in value if isinstance(value, list) else [value]:
         try:
-            yield Descriptor.model_validate_json(json.dumps(each))
+            yield convert(each, Descriptor)
         except ValidationError:
             continue  # the document's own fault has told of it
 

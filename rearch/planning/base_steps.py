@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.model.image import ArchiveBase, Base, DebianBase, LayoutBase, RegistryBase
 from rearch.model.lock import BaseName, Lock, NotLocked, PackagesName, PinnedBase, PinnedPackages
 from rearch.model.platform import Platform

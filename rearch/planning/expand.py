@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TypeVar, cast
 
 from rearch.errors import UsageError
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.model.platform import Platform
 from rearch.model.source import PinnedDebian, PinnedGit, PinnedSource
 

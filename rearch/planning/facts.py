@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.model.lock import Lock
 from rearch.model.platform import Platform
 from rearch.model.settings import GoSettings

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 
 from rearch.errors import UsageError
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.model.lock import SysrootName
 from rearch.model.platform import Platform
 from rearch.model.source import PinnedSource

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from rearch.errors import UsageError
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.model.image import Image, ImageFile
 from rearch.model.platform import PLATFORMS, Platform
 from rearch.model.source import PinnedSource

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.model.platform import Platform
 from rearch.planning.publish_targets import RegistryTarget, TagPlace, Target
 

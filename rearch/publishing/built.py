@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.oci.layout import blob_path, read_blob
 from rearch.oci.layout_read import is_attestation, read_top, ref_names
 from rearch.oci.types import DOCKER_INDEX, INDEXES, Descriptor, ImageConfig, Index, Manifest, read_document

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from rearch.errors import RearchError
 from rearch.formats.urls import OfflineError
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.registry.answers import Said, explain, failed_status, read_body, read_said
 from rearch.registry.authorizer import Authorizer, Refusal, Scopes
 from rearch.registry.errors import LoginWanted, RegistryRefused, UnsafeRedirect

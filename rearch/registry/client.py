@@ -10,8 +10,8 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rearch.model.base import NOTHING
 from rearch.model.digest import Digest
+from rearch.model.frozen import NOTHING
 from rearch.model.reference import Reference
 from rearch.model.settings import RegistrySettings
 from rearch.oci.types import Descriptor

@@ -20,8 +20,8 @@ from msgspec import Struct, field
 from rearch.errors import RearchError, UsageError
 from rearch.formats.printable import printable
 from rearch.formats.urls import masked_in
-from rearch.model.base import NOTHING, FrozenDict
 from rearch.model.command import Command, Completed
+from rearch.model.frozen import NOTHING, FrozenDict
 from rearch.model.reference import HUB
 
 HUB_KEY = "https://index.docker.io/v1/"

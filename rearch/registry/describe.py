@@ -12,9 +12,8 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
-from pydantic import BaseModel
 
-from rearch.model.base import NOTHING
+from rearch.model.frozen import NOTHING
 from rearch.oci.join_entries import about_of, config_platform, is_image_entry, same_platform
 from rearch.oci.layout_read import platforms_agree
 from rearch.oci.types import (
@@ -37,7 +36,7 @@ BASE_NAME, BASE_DIGEST = "org.opencontainers.image.base.name", "org.opencontaine
 # Of a layer of an attestation (BuildKit, docs/attestations/attestation-storage.md).
 PREDICATE = "in-toto.io/predicate-type"
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=Struct)
 
 
 class DocumentSource(Protocol):

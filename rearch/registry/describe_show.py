@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rearch.formats.printable import printable
-from rearch.model.base import NOTHING
-from rearch.oci.types import Descriptor
+from rearch.model.frozen import NOTHING
+from rearch.oci.types import Descriptor, readable
 from rearch.registry.describe import Base, DescribedImage, DescribedOther, Description
 
 # Beginning of a predicate type -> what people call it.
@@ -128,7 +128,7 @@ def _image(image: DescribedImage) -> dict[str, Any]:
     base = {"name": image.base.name or None, "digest": image.base.digest or None}
     return {
         **_descriptor(image.descriptor),
-        "platform": image.platform.model_dump(by_alias=True, exclude_none=True) if image.platform else None,
+        "platform": readable(image.platform) if image.platform else None,
         "descriptor_annotations": dict(image.descriptor.annotations or {}),
         "annotations": dict(image.annotations),
         "created": image.created or None,

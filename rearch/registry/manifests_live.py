@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from rearch.formats.printable import printable
-from rearch.model.base import NOTHING
+from rearch.model.frozen import NOTHING
 from rearch.model.reference import Reference
 from rearch.oci.join_entries import is_image_entry
 from rearch.oci.types import Descriptor, Index, read_document

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rearch.errors import RearchError
-from rearch.model.base import NOTHING, FrozenDict
+from rearch.model.frozen import NOTHING, FrozenDict
 from rearch.model.publish import SpecManifest
 from rearch.model.reference import Reference
 from rearch.oci.join_annotate import annotate_manifest
@@ -174,4 +174,4 @@ def _annotate_entries(client: RegistryClient, wanted: SpecManifest, whole: Whole
 
 def _renewed(entry: Descriptor, made: Mapping[str, Descriptor]) -> Descriptor:
     new = made.get(entry.digest)
-    return entry if new is None else entry.model_copy(update={"digest": new.digest, "size": new.size})
+    return entry if new is None else replace(entry, digest=new.digest, size=new.size)

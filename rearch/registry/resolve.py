@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rearch.errors import UsageError
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.model.lock import PinnedBase
 from rearch.model.platform import Platform
 from rearch.model.reference import Reference, parse_reference

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from rearch.errors import UsageError
-from rearch.model.base import NOTHING
+from rearch.model.frozen import NOTHING
 from rearch.model.reference import HUB
 from rearch.model.settings import RegistrySettings
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from rearch.errors import VerificationError
 from rearch.model.platform import Platform
 from rearch.model.step import BaseInputs, DebianOrigin, DiskOrigin, RegistryOrigin
@@ -76,7 +78,7 @@ def _pulled(origin: RegistryOrigin, platform: Platform, work: Workspace, images:
     size = blob_path(work.files, origin.digest).stat().st_size
     unknown = Descriptor(media_type=OCI_MANIFEST, digest=origin.digest, size=size)
     says = json.loads(read_blob(work.files, unknown)).get("mediaType", OCI_MANIFEST)
-    return load_image(work.files, unknown.model_copy(update={"media_type": says}))
+    return load_image(work.files, replace(unknown, media_type=says))
 
 
 def _from_disk(origin: DiskOrigin, platform: Platform, work: Workspace) -> LayoutImage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.model.step import ImageInputs
 from rearch.oci.layout import put_bytes, start_layout, write_index_json
 from rearch.oci.order import BuiltImage, ImageOrder

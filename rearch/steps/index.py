@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from rearch.model.platform import Platform
 from rearch.model.step import IndexInputs
 from rearch.oci.layout import blob_path, link_blob, put_bytes, read_image, start_layout, write_index_json
@@ -46,7 +48,7 @@ def platform_ref(tag: str, platform: Platform) -> str:
 
 def _named(images: dict[Platform, Descriptor], tag: str) -> Iterator[Descriptor]:
     for platform, image in images.items():
-        yield image.model_copy(update={"annotations": {REF_NAME: platform_ref(tag, platform)}})
+        yield replace(image, annotations={REF_NAME: platform_ref(tag, platform)})
 
 
 def _take(platform: Platform, work: Workspace) -> Descriptor:

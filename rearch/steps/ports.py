@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Struct, field
 
 from rearch.model.command import Command, Completed
+from rearch.model.limits import Limits
 from rearch.model.platform import Platform
-from rearch.model.settings import Limits
 from rearch.model.source import DebianPackage, PinnedSource
 from rearch.model.step import Artifact, DebianOrigin, RegistryOrigin, Result, ToolchainInputs
 

@@ -21,10 +21,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rearch.model.base import FrozenDict
 from rearch.model.command import Command
+from rearch.model.frozen import FrozenDict
+from rearch.model.limits import Limits
 from rearch.model.platform import Platform, parse_platform
-from rearch.model.settings import Limits
 from rearch.model.step import AuditInputs, ContextFile, ImageInputs, IndexInputs, Inputs, Result, StepKind
 from rearch.steps.perform import Performer
 from rearch.steps.ports import Need, Outcome, Ports, Workspace

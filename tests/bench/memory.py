@@ -22,7 +22,7 @@ import json, resource, sys
 from pathlib import Path
 from rearch.host.sources.archive import ArchiveSources
 from rearch.model.source import PinnedArchive
-from rearch.model.settings import Limits
+from rearch.model.limits import Limits
 from tests.support.workspace import make_workspace
 base, url, sha256, answer = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
 work = make_workspace(base / "work", limits=Limits())

@@ -14,7 +14,7 @@ import pytest
 from rearch.formats.archive import extract
 from rearch.formats.archive_errors import LimitExceeded
 from rearch.formats.tree import tree_digest
-from rearch.model.settings import Limits
+from rearch.model.limits import Limits
 from tests.support.needs import need_program
 
 PACKINGS = {"plain": "", "gz": "--gzip", "bz2": "--bzip2", "xz": "--xz", "zst": "--zstd"}

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from rearch.host.docker.endpoint import DEFAULT, Endpoint, find_endpoint
 from rearch.host.docker.engine import connected
@@ -31,9 +32,12 @@ def images(layout: Path, *platforms: Platform) -> Path:
     write_index_json(
         layout,
         [
-            add_image(
-                layout, platform, [[File("program", failing(platform, 7))]], compress=True, cmd=("/program",)
-            ).model_copy(update={"annotations": {REF_NAME: "v1"}})
+            replace(
+                add_image(
+                    layout, platform, [[File("program", failing(platform, 7))]], compress=True, cmd=("/program",)
+                ),
+                annotations={REF_NAME: "v1"},
+            )
             for platform in platforms
         ],
     )

@@ -32,8 +32,8 @@ from rearch.host.sources.git_mirror import Mirror
 from rearch.host.sources.git_resolve import GitResolver
 from rearch.host.sources.git_run import GitRunner, GitSettings
 from rearch.host.sources.git_urls import remote
+from rearch.model.limits import Limits
 from rearch.model.recipe import GitSource
-from rearch.model.settings import Limits
 from rearch.model.source import PinnedGit
 from tests.support.repositories import (
     FIRST_TIME,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from rearch.app.targets import NoSuchTarget
 from rearch.errors import ExitCode
@@ -26,6 +27,7 @@ from rearch.oci.types import (
     PlatformObject,
     descriptor_of,
     document_bytes,
+    readable,
 )
 from rearch.registry import errors
 from tests.support.cli import Cli
@@ -60,7 +62,7 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def with_annotations(entry: Descriptor, **more: str) -> Descriptor:
-    return entry.model_copy(update={"annotations": {name.replace("_", "."): text for name, text in more.items()}})
+    return replace(entry, annotations={name.replace("_", "."): text for name, text in more.items()})
 
 
 def test_an_index_with_all_that_belongs_to_it(server: Server, desk: Desk) -> None:
@@ -116,7 +118,7 @@ def test_what_is_wrong_is_told_with_exit_code_3(server: Server, tmp_path: Path) 
 
 def test_raw_is_the_bytes_as_they_are(server: Server, tmp_path: Path) -> None:
     image = put_image(server, "raw/app", "arm64", layers=(LAYER,)).manifest
-    entry = image.model_dump(by_alias=True, exclude_none=True)
+    entry = readable(image)
     odd = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "odd": "\u00e9", "manifests": [entry]}, indent=7)
     server.put_manifest("raw/app", "1", odd.encode(), OCI_INDEX)
     rearch = Cli(tmp_path, tmp_path / "cache")
@@ -191,9 +193,7 @@ def test_a_layout_of_several_names_shows_each(desk: Desk) -> None:
     layout = desk.folder / "several"
     start_layout(layout)
     entries = [
-        add_image(layout, platform, [[File("tool", make_elf(platform))]]).model_copy(
-            update={"annotations": {REF_NAME: name}}
-        )
+        replace(add_image(layout, platform, [[File("tool", make_elf(platform))]]), annotations={REF_NAME: name})
         for platform, name in ((AMD64, "one"), (ARM64, "two"))
     ]
     write_index_json(layout, entries)

@@ -29,7 +29,7 @@ PROGRAM = textwrap.dedent(
     from rearch.formats.tree import tree_digest
     from rearch.host.sources.archive import ArchiveSources
     from rearch.model.source import PinnedArchive
-    from rearch.model.settings import Limits
+    from rearch.model.limits import Limits
     from rearch.steps.ports import Workspace
 
     base, url, sha256 = Path(sys.argv[1]), sys.argv[2], sys.argv[3]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rearch.formats.hashing import sha256_file
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.model.platform import parse_platform
 from rearch.oci.disk_image import load_disk_image
 from rearch.oci.docker_archive import write_docker_archive

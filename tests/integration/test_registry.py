@@ -11,17 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from rearch.errors import ExitCode, RearchError
 from rearch.formats.urls import OfflineError
 from rearch.host.process import Processes
+from rearch.model.limits import Limits
 from rearch.model.lock import PinnedBase
 from rearch.model.platform import parse_platform
 from rearch.model.reference import Reference, parse_reference
-from rearch.model.settings import Limits, RegistrySettings
+from rearch.model.settings import RegistrySettings
 from rearch.model.step import RegistryOrigin
 from rearch.oci.layout import start_layout
-from rearch.oci.types import BadDocument, Descriptor, PlatformObject, descriptor_of
+from rearch.oci.types import BadDocument, Descriptor, PlatformObject, descriptor_of, readable
 from rearch.planning.bases import BaseWithoutPlatform, manifest_for
 from rearch.registry import errors
 from rearch.registry.client import RegistryClient
@@ -147,14 +149,13 @@ def test_attestations_and_unknown_platforms_are_left_out_and_the_first_of_two_wi
 ) -> None:
     first = put_image(plain, "lib/odd", "arm64", layers=[layer_bytes("first")]).manifest
     second = put_image(plain, "lib/odd", "arm64", layers=[layer_bytes("second")]).manifest
-    attested = second.model_copy(
-        update={
-            "platform": PlatformObject(architecture="unknown", os="unknown"),
-            "annotations": {"vnd.docker.reference.type": "attestation-manifest"},
-        }
+    attested = replace(
+        second,
+        platform=PlatformObject(architecture="unknown", os="unknown"),
+        annotations={"vnd.docker.reference.type": "attestation-manifest"},
     )
-    windows = second.model_copy(update={"platform": PlatformObject(architecture="amd64", os="windows")})
-    v8 = second.model_copy(update={"platform": PlatformObject(architecture="arm64", os="linux", variant="v8")})
+    windows = replace(second, platform=PlatformObject(architecture="amd64", os="windows"))
+    v8 = replace(second, platform=PlatformObject(architecture="arm64", os="linux", variant="v8"))
     put_index(plain, "lib/odd", "1", [attested, windows, first, v8])
     pinned = BaseResolver(puller.client).resolve(f"{plain.host}/lib/odd:1")
     assert pinned.platforms == {"linux/arm64": first.digest}
@@ -168,7 +169,7 @@ def test_an_index_in_an_index_and_an_image_that_only_its_config_describes(plain:
     arm = put_image(plain, "lib/nested", "arm64", layers=[layer_bytes("arm")]).manifest
     amd = put_image(plain, "lib/nested", "amd64", layers=[layer_bytes("amd")]).manifest
     inner = put_index(plain, "lib/nested", "inner", [arm], types="docker")
-    put_index(plain, "lib/nested", "1", [inner, amd.model_copy(update={"platform": None})])
+    put_index(plain, "lib/nested", "1", [inner, replace(amd, platform=None)])
     pinned = BaseResolver(puller.client).resolve(f"{plain.host}/lib/nested:1")
     assert pinned.platforms == {"linux/arm64": arm.digest, "linux/amd64": amd.digest}
 
@@ -180,7 +181,7 @@ def test_what_is_no_image_is_left_out_and_alone_it_is_no_base(plain: Server, pul
     document = {"schemaVersion": 2, "mediaType": arm.media_type, "config": chart, "layers": []}
     digest = plain.put_manifest("lib/artifact", "chart", document, arm.media_type)
     entry = Descriptor(media_type=arm.media_type, digest=digest, size=len(json.dumps(document)))
-    signature = arm.model_copy(update={"platform": None, "artifact_type": "application/vnd.signature"})
+    signature = replace(arm, platform=None, artifact_type="application/vnd.signature")
     put_index(plain, "lib/artifact", "1", [entry, signature, arm])
     resolver = BaseResolver(puller.client)
     assert resolver.resolve(f"{plain.host}/lib/artifact:1").platforms == {"linux/arm64": arm.digest}
@@ -287,7 +288,7 @@ def test_layers_that_registries_do_not_carry_are_refused_before_anything_is_fetc
     with run_between(plain) as between:
         image = put_image(plain, "lib/foreign", "arm64", layers=LAYERS[1:])
         data = json.loads(plain_manifest(plain, "lib/foreign", image))
-        data["layers"].append(json.loads(foreign.model_dump_json(by_alias=True, exclude_none=True)))
+        data["layers"].append(readable(foreign))
         text = json.dumps(data).encode()
         digest = descriptor_of("x", text).digest
         kind = ("Content-Type", image.manifest.media_type)

@@ -169,7 +169,7 @@ def test_a_note_that_is_of_no_use_is_none(passing: Passing, desk: Desk, change: 
 def test_manifests_tags_and_what_they_lack(server: Server, desk: Desk) -> None:
     place = name(server.host, "lib/whole:1")
     (config, one), (layer, two) = desk.blob(100, "config"), desk.blob(1000, "layer")
-    config = config.model_copy(update={"media_type": OCI_CONFIG})
+    config = replace(config, media_type=OCI_CONFIG)
     data = manifest(config, layer)
     desk.pusher.push_blob(place, config, one)
     with pytest.raises(push_errors.BlobMissing) as caught:
@@ -280,7 +280,7 @@ def test_many_blobs_at_once(server: Server, desk: Desk) -> None:
 @pytest.mark.parametrize("size", [0, 1000, 1_500_000, BIG])
 def test_a_file_that_changed_is_not_taken(passing: Passing, desk: Desk, size: int) -> None:
     place, (blob, path) = name(passing.host, "lib/changed"), desk.blob(size, "changed")
-    wrong = blob.model_copy(update={"digest": "sha256:" + "1" * 64})
+    wrong = replace(blob, digest="sha256:" + "1" * 64)
     with pytest.raises(push_errors.SourceChanged) as caught:
         desk.pusher.push_blob(place, wrong, path)
     assert caught.value.exit_code is ExitCode.VERIFICATION
@@ -307,7 +307,7 @@ def test_a_file_that_is_shorter_or_not_there_is_not_even_begun(passing: Passing,
 def test_who_says_to_have_checked_is_checked_by_the_registry(passing: Passing, desk: Desk) -> None:
     place, (blob, path) = name(passing.host, "lib/trusted"), desk.blob(1_500_000, "trusted")
     assert desk.pusher.push_blob(place, blob, path, checked=True) == Pushed("sent", 1_500_000)
-    wrong = blob.model_copy(update={"digest": "sha256:" + "1" * 64})
+    wrong = replace(blob, digest="sha256:" + "1" * 64)
     with pytest.raises(push_errors.SourceChanged) as caught:
         desk.pusher.push_blob(place, wrong, path, checked=True)
     assert caught.value.found == blob.digest

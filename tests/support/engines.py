@@ -10,8 +10,8 @@ from rearch.engine.executor import Executor, Policy, Summary
 from rearch.engine.store import Store
 from rearch.engine.worker import Surroundings, Worker
 from rearch.model.command import Command, Completed
+from rearch.model.limits import Limits
 from rearch.model.plan import Plan
-from rearch.model.settings import Limits
 from rearch.model.step import CompileInputs, Inputs, SmokeInputs
 from rearch.report import Event
 from rearch.steps.ports import Outcome, Workspace

@@ -16,7 +16,7 @@ from typing import Any
 from rearch.app.inspect import Inspected, inspect_target, raw_target
 from rearch.app.manifest import ManifestAnswer, ManifestOrder, make_manifest
 from rearch.app.request import Request
-from rearch.oci.types import OCI_CONFIG, OCI_MANIFEST, Descriptor, PlatformObject, descriptor_of
+from rearch.oci.types import OCI_CONFIG, OCI_MANIFEST, Descriptor, PlatformObject, descriptor_of, readable
 from rearch.report import Event, Said
 from tests.support.registry import Server
 
@@ -104,7 +104,7 @@ def attestation(server: Server, repository: str, about: Descriptor, predicate: s
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
         "config": {"mediaType": OCI_CONFIG, "digest": descriptor_of(OCI_CONFIG, config).digest, "size": len(config)},
-        "layers": [described.model_dump(by_alias=True, exclude_none=True)],
+        "layers": [readable(described)],
     }
     data = json.dumps(manifest).encode()
     found = descriptor_of(

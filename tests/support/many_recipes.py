@@ -10,7 +10,7 @@ from rearch.app.request import Request
 from rearch.app.wiring import Adapters
 from rearch.engine.lockfile import write_lock
 from rearch.engine.state import ProjectState
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.model.lock import Entry, GitName, Lock
 from rearch.model.platform import parse_platforms
 from rearch.model.recipe import GitSource

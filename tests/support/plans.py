@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.model.lock import Entry, GitName, Lock
 from rearch.model.platform import Platform, parse_platform
 from rearch.model.recipe import GitSource, Recipe

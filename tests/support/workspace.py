@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rearch.host.process import Processes
 from rearch.model.command import Command, Completed
-from rearch.model.settings import Limits
+from rearch.model.limits import Limits
 from rearch.model.step import Artifact, Result, StepKind
 from rearch.steps.ports import Need, Workspace
 

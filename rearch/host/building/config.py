@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import islice
 
+from msgspec.structs import replace
+
 from rearch.oci.order import ImageOrder
 from rearch.oci.types import History, ImageConfig, RootFs, RunConfig
 
@@ -44,7 +46,7 @@ def _run_config(built: RunConfig | None) -> RunConfig | None:
     if built is None:
         return None
     labels = {name: value for name, value in (built.labels or {}).items() if name not in _ENGINES_OWN}
-    kept = {name: getattr(built, name) for name in RunConfig.model_fields}
+    kept = {name: getattr(built, name) for name in RunConfig.__struct_fields__}
     kept["labels"] = labels
     return RunConfig(**{name: value for name, value in kept.items() if value not in (None, "", (), {})})
 
@@ -74,5 +76,5 @@ def _fitted(lines: Sequence[History], layers: int, created: str) -> tuple[Histor
     for line in lines:
         surplus = not line.empty_layer and left == 0
         left -= 0 if line.empty_layer or surplus else 1
-        fitted.append(line.model_copy(update={"empty_layer": True}) if surplus else line)
+        fitted.append(replace(line, empty_layer=True) if surplus else line)
     return (*fitted, *(History(created=created) for _ in range(left)))

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from rearch.host.building.names import Planned
 from rearch.oci.dockerfile.instructions import Cmd, OnBuild
 from rearch.oci.dockerfile.stages import Earlier, Image, Nothing, PlannedStage, Start
@@ -45,5 +47,5 @@ def _carried_out(config: ImageConfig, stage: PlannedStage) -> ImageConfig:
         cmd_is_set = cmd_is_set or isinstance(each, Cmd)
     # Triggers are for the next build alone ("ONBUILD": they are not inherited by grand-children).
     triggers = tuple(each.trigger for each in stage.instructions if isinstance(each, OnBuild))
-    run = (config.config or RunConfig()).model_copy(update={"on_build": triggers or None})
-    return config.model_copy(update={"config": run})
+    run = replace(config.config or RunConfig(), on_build=triggers or None)
+    return replace(config, config=run)

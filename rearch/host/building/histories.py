@@ -26,9 +26,9 @@ def with_history(stage: StageImage, folder: Path) -> StageImage:
     start_layout(folder)
     for layer in image.manifest.layers:
         link_blob(blob_path(stage.layout, layer.digest), folder, layer.digest)
-    config = document_bytes(image.config.model_copy(update={"history": history}))
+    config = document_bytes(replace(image.config, history=history))
     described = put_bytes(folder, config, image.manifest.config.media_type)
-    manifest = document_bytes(image.manifest.model_copy(update={"config": described}))
+    manifest = document_bytes(replace(image.manifest, config=described))
     top = put_bytes(folder, manifest, image.descriptor.media_type, platform=image.descriptor.platform)
     write_index_json(folder, (top,))
     return replace(stage, layout=folder, image=read_image(folder))

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from msgspec import Struct
 
 from rearch.host.building.take import EngineImage, Opener, WrongResult
 from rearch.oci.types import BadDocument, ImageConfig, read_document
@@ -22,17 +22,11 @@ DOCUMENT_LIMIT = 8 << 20
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
-class _Saved(BaseModel):
+class _Saved(Struct, frozen=True, kw_only=True, rename="pascal"):
     """An element of manifest.json (moby, image/spec/v1.2: "Combined Image JSON + Filesystem Changeset Format")."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
-
-    config: str = Field(alias="Config")
-    layers: tuple[str, ...] = Field(alias="Layers", default=(), strict=False)
-
-
-class _Manifest(BaseModel):
-    images: tuple[_Saved, ...] = Field(strict=False)
+    config: str
+    layers: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -43,8 +37,8 @@ def opened(archive: Path, template: str) -> Iterator[EngineImage]:
     """
     try:
         with tarfile.open(archive, "r:") as tar:
-            manifest = b'{"images":' + _small(tar, "manifest.json", template) + b"}"
-            images = read_document(_Manifest, manifest, "manifest.json of what the engine saved").images
+            manifest = _small(tar, "manifest.json", template)
+            images = read_document(tuple[_Saved, ...], manifest, "manifest.json of what the engine saved")
             if len(images) != 1:
                 raise WrongResult(template, f"{len(images)} images, and one was asked for")
             config = read_document(ImageConfig, _small(tar, images[0].config, template), images[0].config)

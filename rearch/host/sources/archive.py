@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from rearch.errors import StepError
 from rearch.formats.urls import OfflineError, masked, rewrite
-from rearch.model.base import NOTHING
+from rearch.model.frozen import NOTHING
 from rearch.model.source import PinnedArchive, PinnedSource
 from rearch.steps.ports import Workspace
 

@@ -22,7 +22,7 @@ from rearch.host.sources.git_environment import CONFIG_TEXT, Setting, git_enviro
 from rearch.host.sources.git_errors import GitMissing
 from rearch.host.sources.git_streams import Progress, Ran, progress_reader, talk
 from rearch.host.sources.git_urls import Protocol
-from rearch.model.base import NOTHING
+from rearch.model.frozen import NOTHING
 
 if TYPE_CHECKING:
     from git.cmd import Git

@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec import Struct
 
 from rearch.host.sources.git_errors import GitHostile
-from rearch.model.settings import Limits
+from rearch.model.limits import Limits
 
 Kind = Literal["file", "executable", "link", "submodule"]
 

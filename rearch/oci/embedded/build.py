@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from rearch.oci.dockerfile.errors import BadDockerfile, Problem, Trouble
 from rearch.oci.dockerfile.instructions import Add, Copy
 from rearch.oci.dockerfile.parse import parse_dockerfile
@@ -66,7 +68,7 @@ def _finished(stage: BuiltStage, order: ImageOrder) -> BuiltImage:
     base_ids = () if stage.base is None else stage.base.image.config.rootfs.diff_ids
     diff_ids = (*base_ids, *(layer.diff_id for layer in made))
     return BuiltImage(
-        config=stage.config.model_copy(update={"rootfs": RootFs(diff_ids=diff_ids)}),
+        config=replace(stage.config, rootfs=RootFs(diff_ids=diff_ids)),
         layers=(*below, *(layer.descriptor for layer in made)),
         base_layers=len(below),
     )

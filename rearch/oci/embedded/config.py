@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from rearch.model.platform import Platform
 from rearch.oci.dockerfile.instructions import (
     Cmd,
@@ -52,7 +54,7 @@ def started_config(base: ImageConfig, platform: Platform, epoch: int) -> ImageCo
     run = base.config or RunConfig()
     env = run.env or ()
     if not any(line.startswith("PATH=") for line in env):
-        run = run.model_copy(update={"env": (*env, _PATH)})
+        run = replace(run, env=(*env, _PATH))
     update = {
         "created": timestamp(epoch),
         "architecture": platform.oci_architecture,
@@ -60,7 +62,7 @@ def started_config(base: ImageConfig, platform: Platform, epoch: int) -> ImageCo
         "config": run,
         "history": whole_history(base),
     }
-    return base.model_copy(update=update)
+    return replace(base, **update)
 
 
 def whole_history(config: ImageConfig) -> tuple[History, ...]:
@@ -80,9 +82,9 @@ def environment(config: ImageConfig) -> dict[str, str]:
 def configured(config: ImageConfig, each: StageInstruction, *, cmd_is_set: bool) -> ImageConfig:
     """The config after an instruction. `cmd_is_set`: the stage has had a CMD of its own, which ENTRYPOINT leaves."""
     if isinstance(each, Maintainer):
-        return config.model_copy(update={"author": each.author})
+        return replace(config, author=each.author)
     run = config.config or RunConfig()
-    return config.model_copy(update={"config": run.model_copy(update=_update(run, each, cmd_is_set=cmd_is_set))})
+    return replace(config, config=replace(run, **_update(run, each, cmd_is_set=cmd_is_set)))
 
 
 def _update(run: RunConfig, each: StageInstruction, *, cmd_is_set: bool) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rearch.formats.tree import Kind, TreeEntry, link_text, walk
-from rearch.model.base import NOTHING
+from rearch.model.frozen import NOTHING
 from rearch.oci.embedded.tree import Node, Tree, parents
 from rearch.oci.entry import EntryKind, LayerEntry
 from rearch.oci.ignore import IgnoreRules, read_ignore

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Mapping
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from rearch.oci.dockerfile.errors import BadDockerfile, Trouble
 from rearch.oci.dockerfile.instructions import Add, Cmd, Copy, StageInstruction, Workdir
@@ -128,7 +129,7 @@ class _Stage(Struct):
 
     def _note(self, each: StageInstruction, *, empty: bool) -> None:
         line = dated(" ".join(each.where.text.split()), timestamp(self.work.order.epoch), empty=empty)
-        self.config = self.config.model_copy(update={"history": (*(self.config.history or ()), line)})
+        self.config = replace(self.config, history=(*(self.config.history or ()), line))
 
     @property
     def _run(self) -> RunConfig:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from rearch.formats import archive_stream as streams
 from rearch.formats.archive_errors import ArchiveError, TruncatedArchive
 from rearch.formats.archive_stream import Inflated, Meter, Packed, Plain
-from rearch.model.settings import Limits
+from rearch.model.limits import Limits
 from rearch.oci.dockerfile.errors import Trouble
 from rearch.oci.embedded.changes import Changes
 from rearch.oci.embedded.contents import Contents

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.model.step import Fix
 from rearch.planning.fixes.build_tag import BUILD_TAG_ARM64
 from rearch.planning.fixes.codec import CODEC_BASE64

@@ -12,7 +12,7 @@ from rearch.config.template_errors import BadTemplate, NoTemplate
 from rearch.config.template_files import template_folders
 from rearch.config.templates import Rendered, render_template
 from rearch.errors import ExitCode
-from rearch.model.base import NOTHING
+from rearch.model.frozen import NOTHING
 from rearch.oci.dockerfile.parse import parse_dockerfile
 from tests.support.snapshots import assert_snapshot
 

@@ -12,7 +12,7 @@ import pytest
 from rearch.formats.archive import Extracted, extract
 from rearch.formats.archive_errors import CorruptArchive, LinkEscapes, StripLeavesNothing, TargetNotEmpty, UnknownFormat
 from rearch.formats.tree import link_text
-from rearch.model.settings import Limits
+from rearch.model.limits import Limits
 from tests.support.archives import (
     COMPRESSORS,
     Member,

@@ -15,7 +15,7 @@ from rearch.errors import RearchError
 from rearch.formats.archive import extract
 from rearch.formats.archive_links import check_links
 from rearch.formats.tree import tree_digest
-from rearch.model.settings import Limits
+from rearch.model.limits import Limits
 from tests.support.archives import COMPRESSORS, Member, Zipped, folder, hard_link, link, pax, tar, zip_file
 
 LIMITS = Limits(archive_bytes=1 << 20, archive_entries=200)

@@ -13,7 +13,7 @@ from rearch.errors import ExitCode
 from rearch.formats import archive_errors as errors
 from rearch.formats.archive import extract
 from rearch.formats.tree import tree_digest
-from rearch.model.settings import Limits
+from rearch.model.limits import Limits
 from tests.support.archives import COMPRESSORS, Member, Zipped, folder, hard_link, link, pax, sealed, tar, zip_file
 
 NOISE = random.Random(0).randbytes(3000)

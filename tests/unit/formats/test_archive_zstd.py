@@ -13,7 +13,7 @@ import zstandard
 from rearch.formats.archive import extract
 from rearch.formats.archive_errors import CorruptArchive, TruncatedArchive, Unsupported
 from rearch.formats.archive_zstd import Frames
-from rearch.model.settings import Limits
+from rearch.model.limits import Limits
 from tests.support.archives import Member, tar
 
 NOISE = random.Random(3).randbytes(300_000)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rearch.errors import RearchError
 from rearch.formats.archive import extract
 from rearch.formats.deb import BrokenDeb, open_data, read_control
-from rearch.model.settings import Limits
+from rearch.model.limits import Limits
 from tests.support.debian_archive import ar_of, deb_of, packed, tar_of
 from tests.support.repositories import Content
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import zstandard
+from msgspec.structs import replace
 
 from rearch.errors import ExitCode
 from rearch.model.platform import PLATFORMS, parse_platform
@@ -473,7 +474,7 @@ def test_a_layer_that_cannot_be_read_is_named(kind: str, tmp_path: Path) -> None
     layout = tmp_path / "layout"
     good = make_image(layout, ARM64, [[File("x", RIGHT)]])
     bad = put_bytes(layout, data, OCI_LAYER)
-    manifest = good.manifest.model_copy(update={"layers": (*good.manifest.layers, bad)})
+    manifest = replace(good.manifest, layers=(*good.manifest.layers, bad))
     entry = put_bytes(layout, document_bytes(manifest), OCI_MANIFEST, platform=PlatformObject.of(ARM64))
     write_index_json(layout, (entry,))
     with pytest.raises(UnreadableLayer) as caught:
@@ -505,7 +506,7 @@ def test_a_report_is_called_what_the_user_called_the_layout(tmp_path: Path) -> N
         audit_layout(tmp_path, name="old.tar", platforms=(V6,))
     start_layout(tmp_path / "named")
     image = add_image(tmp_path / "named", ARM64, [[File("x", RIGHT)]])
-    write_index_json(tmp_path / "named", (image.model_copy(update={"annotations": {REF_NAME: "1.2"}}),))
+    write_index_json(tmp_path / "named", (replace(image, annotations={REF_NAME: "1.2"}),))
     assert audit_layout(tmp_path / "named", name="old.tar")[0].name == "1.2"
 
 
@@ -535,10 +536,8 @@ def test_all_images_of_a_layout(tmp_path: Path) -> None:
 def test_an_image_for_a_platform_without_a_name(tmp_path: Path) -> None:
     image = make_image(tmp_path, ARM64, [[File("x", RIGHT)]])
     config = b'{"architecture":"mips","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}'
-    manifest = image.manifest.model_copy(
-        update={"config": put_bytes(tmp_path, config, image.manifest.config.media_type)}
-    )
-    data = manifest.model_dump_json(by_alias=True, exclude_none=True).encode()
+    manifest = replace(image.manifest, config=put_bytes(tmp_path, config, image.manifest.config.media_type))
+    data = document_bytes(manifest)
     odd = PlatformObject(architecture="mips", os="linux")
     write_index_json(tmp_path, (put_bytes(tmp_path, data, image.descriptor.media_type, platform=odd),))
     with pytest.raises(UnknownImagePlatform, match="linux/mips"):

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from rearch.formats.archive_errors import ArchiveError, CorruptArchive, TruncatedArchive
 from rearch.formats.archive_stream import Meter
 from rearch.formats.hashing import Readable
+from rearch.model.limits import Limits
 from rearch.model.platform import parse_platform
-from rearch.model.settings import Limits
 from rearch.oci.audit_ar import read_ar
 from rearch.oci.audit_content import HEAD, Seen, look_at
 from rearch.oci.audit_packages import read_record

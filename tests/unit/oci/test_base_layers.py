@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from rearch.errors import ExitCode
 from rearch.model.digest import Digest
@@ -29,7 +30,7 @@ def base(
     image = make_image(folder / "base", ARM64, layers, compress=True)
     if diff_ids is None:
         return image
-    config = image.config.model_copy(update={"rootfs": RootFs(diff_ids=tuple(diff_ids))})
+    config = replace(image.config, rootfs=RootFs(diff_ids=tuple(diff_ids)))
     return LayoutImage(descriptor=image.descriptor, manifest=image.manifest, config=config)
 
 
@@ -108,7 +109,7 @@ def test_a_layer_that_ends_too_early(tmp_path: Path) -> None:
     layer = put_bytes(tmp_path / "base", data, f"{OCI_LAYER}+gzip")
     cut = LayoutImage(
         descriptor=image.descriptor,
-        manifest=image.manifest.model_copy(update={"layers": (layer,)}),
+        manifest=replace(image.manifest, layers=(layer,)),
         config=image.config,
     )
     with pytest.raises(BadBaseLayer, match="ends in the middle of a compressed stream") as caught:

@@ -20,8 +20,8 @@ from rearch.formats.archive_errors import (
     TruncatedArchive,
 )
 from rearch.model.digest import Digest
+from rearch.model.limits import Limits
 from rearch.model.platform import parse_platform
-from rearch.model.settings import Limits
 from rearch.oci.disk_image import disk_digest, load_disk_image
 from rearch.oci.disk_image_docker import WrongDiffId
 from rearch.oci.disk_image_tar import NoArchive

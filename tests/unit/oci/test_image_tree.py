@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from rearch.errors import VerificationError
 from rearch.formats.archive_errors import TruncatedArchive
@@ -181,6 +182,6 @@ def test_what_is_remembered_of_a_packed_layer_says_nothing_of_a_plain_one(tmp_pa
     layers = make_image(layout, ARM64, [[File("a", b"x")]], compress=True).manifest.layers
     read_tree(layout, layers, cache)
     with pytest.raises(TruncatedArchive):
-        read_tree(layout, [layers[0].model_copy(update={"media_type": OCI_LAYER})], cache)
+        read_tree(layout, [replace(layers[0], media_type=OCI_LAYER)], cache)
     with pytest.raises(UnknownLayerType):
-        read_tree(layout, [layers[0].model_copy(update={"media_type": "application/vnd.example"})], cache)
+        read_tree(layout, [replace(layers[0], media_type="application/vnd.example")], cache)

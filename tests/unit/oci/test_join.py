@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from rearch.errors import ExitCode
@@ -120,11 +121,8 @@ def test_the_spec_wins_and_the_difference_is_told() -> None:
 
 
 def test_version_and_features_of_the_system_come_along() -> None:
-    config = config_platform(
-        ImageConfig.model_validate_json(
-            '{"architecture": "amd64", "os": "windows", "os.version": "10.0.1", "os.features": ["win32k"]}'
-        )
-    )
+    text = b'{"architecture": "amd64", "os": "windows", "os.version": "10.0.1", "os.features": ["win32k"]}'
+    config = config_platform(msgspec.json.decode(text, type=ImageConfig))
     plain = OneImage(name="w", descriptor=entry("w"), config=config)
     wanted = SpecPlatform(os="windows", architecture="amd64", osversion="10.0.2")
     joined = join([plain, OneImage(name="w2", descriptor=entry("w2"), config=config, wanted=wanted)], types="oci")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from rearch.formats.hashing import BLOCK
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.oci import layer_stream
 from rearch.oci.entry import EntryKind, LayerEntry
 from rearch.oci.layer import BadLayerEntry, CannotWrite, ContentChanged, ContentUnreadable

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from rearch.formats.hashing import BLOCK, sha256_file
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.oci.layer import MadeLayer, make_layer
 from rearch.oci.layer_store import LayerStore
 from rearch.oci.layout import blob_path, start_layout

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from rearch.errors import ExitCode, RearchError
 from rearch.model.digest import Digest
@@ -61,7 +63,7 @@ def image(layout: Path, platform: Platform, content: str = "x") -> Descriptor:
 
 
 def called(descriptor: Descriptor, name: str) -> Descriptor:
-    return descriptor.model_copy(update={"annotations": {REF_NAME: name}})
+    return replace(descriptor, annotations={REF_NAME: name})
 
 
 def index(layout: Path, *entries: Descriptor, media_type: str = OCI_INDEX) -> Descriptor:
@@ -163,7 +165,7 @@ def test_the_one_image_needs_no_name(layout: Path) -> None:
 
 
 def test_a_descriptor_without_platform_gets_the_configs(layout: Path) -> None:
-    bare = image(layout, ARMV7).model_copy(update={"platform": None})
+    bare = replace(image(layout, ARMV7), platform=None)
     write_index_json(layout, [bare])
     assert read_image(layout, platform=ARMV7).descriptor.platform == PlatformObject.of(ARMV7)
 
@@ -184,7 +186,7 @@ def test_the_platform_is_chosen_exactly_also_in_nested_indexes(layout: Path, med
 
 def test_a_bare_arm_is_v7_and_never_v6(layout: Path) -> None:
     bare = PlatformObject(architecture="arm", os="linux")
-    descriptor = image(layout, ARMV7).model_copy(update={"platform": bare})
+    descriptor = replace(image(layout, ARMV7), platform=bare)
     write_index_json(layout, [descriptor])
     assert read_image(layout, platform=ARMV7).config.platform == ARMV7
     with pytest.raises(NoSuchPlatform, match="linux/arm/v6"):
@@ -193,9 +195,7 @@ def test_a_bare_arm_is_v7_and_never_v6(layout: Path) -> None:
 
 def test_names(layout: Path) -> None:
     one, two = image(layout, ARM64, "one"), image(layout, ARM64, "two")
-    whole = two.model_copy(
-        update={"annotations": {REF_NAME: "2", "io.containerd.image.name": "docker.io/library/thing:2"}}
-    )
+    whole = replace(two, annotations={REF_NAME: "2", "io.containerd.image.name": "docker.io/library/thing:2"})
     write_index_json(layout, [called(one, "1"), whole])
     assert read_image(layout, ref="1").descriptor.digest == one.digest
     for name in ("2", "thing:2", "docker.io/library/thing:2"):
@@ -220,13 +220,11 @@ def test_one_image_under_two_names_is_one(layout: Path) -> None:
 
 def test_attestations_and_signatures_are_no_images(layout: Path) -> None:
     real = image(layout, ARM64)
-    unknown = image(layout, AMD64).model_copy(update={"platform": PlatformObject(architecture="unknown", os="unknown")})
-    attested = image(layout, ARMV7).model_copy(
-        update={"annotations": {"vnd.docker.reference.type": "attestation-manifest"}}
-    )
+    unknown = replace(image(layout, AMD64), platform=PlatformObject(architecture="unknown", os="unknown"))
+    attested = replace(image(layout, ARMV7), annotations={"vnd.docker.reference.type": "attestation-manifest"})
     empty = put_bytes(layout, b"{}", "application/vnd.oci.empty.v1+json")
     signature = put_bytes(layout, document_bytes(Manifest(config=empty, layers=())), OCI_MANIFEST)
-    typed = signature.model_copy(update={"artifact_type": "application/vnd.example.sbom"})
+    typed = replace(signature, artifact_type="application/vnd.example.sbom")
     write_index_json(layout, [unknown, attested, signature, typed, real])
     assert read_image(layout).descriptor.digest == real.digest
 
@@ -263,12 +261,12 @@ def test_an_empty_layout_has_no_image(layout: Path) -> None:
 
 
 def _label(layout: Path) -> Sequence[Descriptor]:
-    return [image(layout, AMD64).model_copy(update={"platform": PlatformObject.of(ARM64)})]
+    return [replace(image(layout, AMD64), platform=PlatformObject.of(ARM64))]
 
 
 def _other_type(layout: Path) -> Sequence[Descriptor]:
     manifest = read_manifest(layout, image(layout, ARM64))
-    wrong = manifest.model_copy(update={"media_type": OCI_INDEX})
+    wrong = replace(manifest, media_type=OCI_INDEX)
     return [put_bytes(layout, document_bytes(wrong), OCI_MANIFEST, platform=PlatformObject.of(ARM64))]
 
 
@@ -328,4 +326,4 @@ def test_what_is_wrong_is_refused(layout: Path, make: Any, error: type[RearchErr
 
 
 def read_manifest(layout: Path, descriptor: Descriptor) -> Manifest:
-    return Manifest.model_validate_json(read_blob(layout, descriptor))
+    return msgspec.json.decode(read_blob(layout, descriptor), type=Manifest)

@@ -22,7 +22,7 @@ from rearch.formats.archive_errors import (
     Unsupported,
 )
 from rearch.formats.hashing import sha256_stream
-from rearch.model.settings import Limits
+from rearch.model.limits import Limits
 from rearch.oci.entry import EntryKind, LayerEntry
 from rearch.oci.layout import blob_path, put_bytes, start_layout
 from rearch.oci.layout_errors import MissingBlob, WrongBlob

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from rearch.model.digest import Digest
 from rearch.model.platform import parse_platform
@@ -29,6 +31,7 @@ from rearch.oci.types import (
     PlatformObject,
     RootFs,
     document_bytes,
+    readable,
 )
 from rearch.oci.validate import validate
 from tests.support.archives import Member, tar
@@ -50,14 +53,17 @@ class Layout:
 
     def image(self, *tars: bytes, config: dict[str, Any] | None = None, **manifest: Any) -> Descriptor:
         layers = [self.layer(data) for data in (tars or (tar(Member(name="a")), tar(Member(name="b"))))]
-        document = ImageConfig(
-            architecture="arm64",
-            os="linux",
-            rootfs=RootFs(diff_ids=tuple(diff_id for _, diff_id in layers)),
-            history=tuple(History(created_by="COPY") for _ in layers),
-        ).model_copy(update=config or {})
+        document = replace(
+            ImageConfig(
+                architecture="arm64",
+                os="linux",
+                rootfs=RootFs(diff_ids=tuple(diff_id for _, diff_id in layers)),
+                history=tuple(History(created_by="COPY") for _ in layers),
+            ),
+            **config or {},
+        )
         described = put_bytes(self.folder, document_bytes(document), OCI_CONFIG)
-        made = Manifest(config=described, layers=tuple(layer for layer, _ in layers)).model_copy(update=manifest)
+        made = replace(Manifest(config=described, layers=tuple(layer for layer, _ in layers)), **manifest)
         return put_bytes(self.folder, document_bytes(made), OCI_MANIFEST, platform=PlatformObject.of(ARM64))
 
     def index(self, *entries: Descriptor, **more: Any) -> Descriptor:
@@ -81,10 +87,8 @@ def short(descriptor: Descriptor) -> str:
 def test_a_whole_layout_has_no_fault(layout: Layout) -> None:
     arm64 = layout.image()
     amd64 = add_image(layout.folder, AMD64, [[File("f", b"x")]], compress=True)
-    attestation = layout.image(tar()).model_copy(
-        update={"platform": PlatformObject(architecture="unknown", os="unknown")}
-    )
-    named = layout.index(arm64, amd64, attestation).model_copy(update={"annotations": {REF_NAME: "v1.2_x"}})
+    attestation = replace(layout.image(tar()), platform=PlatformObject(architecture="unknown", os="unknown"))
+    named = replace(layout.index(arm64, amd64, attestation), annotations={REF_NAME: "v1.2_x"})
     assert layout.faults(named, arm64) == []
 
 
@@ -99,7 +103,7 @@ def test_progress_is_told_of_bytes(layout: Layout) -> None:
 def test_many_faults_at_once_each_with_its_place(layout: Layout) -> None:
     image, other = layout.image(), layout.image(tar(Member(name="../x")), tar(Member(name="c")))
     top = layout.index(image, other)
-    manifest = Manifest.model_validate_json(blob_path(layout.folder, image.digest).read_bytes())
+    manifest = msgspec.json.decode(blob_path(layout.folder, image.digest).read_bytes(), type=Manifest)
     path = blob_path(layout.folder, manifest.layers[1].digest)
     path.write_bytes(path.read_bytes()[:-1])
     blob_path(layout.folder, manifest.layers[0].digest).unlink()
@@ -117,7 +121,7 @@ def test_many_faults_at_once_each_with_its_place(layout: Layout) -> None:
 
 
 def _first_layer(layout: Layout, image: Descriptor) -> str:
-    return Manifest.model_validate_json(blob_path(layout.folder, image.digest).read_bytes()).layers[0].digest
+    return msgspec.json.decode(blob_path(layout.folder, image.digest).read_bytes(), type=Manifest).layers[0].digest
 
 
 def _flip(layout: Layout, digest: str) -> None:
@@ -167,7 +171,7 @@ def _platform(layout: Layout) -> list[Descriptor]:
 
 def _size_in_descriptor(layout: Layout) -> list[Descriptor]:
     image = layout.image()
-    return [image.model_copy(update={"size": image.size + 1})]
+    return [replace(image, size=image.size + 1)]
 
 
 def _media_type(layout: Layout) -> list[Descriptor]:
@@ -186,7 +190,7 @@ def _docker_layer(layout: Layout) -> list[Descriptor]:
 
 def _compression_label(layout: Layout) -> list[Descriptor]:
     layer, _ = layout.layer(tar())
-    return [layout.image(tar(), layers=(layer.model_copy(update={"media_type": f"{OCI_LAYER}+zstd"}),))]
+    return [layout.image(tar(), layers=(replace(layer, media_type=f"{OCI_LAYER}+zstd"),))]
 
 
 def _truncated_stream(layout: Layout) -> list[Descriptor]:
@@ -210,15 +214,15 @@ def _bad_json(layout: Layout) -> list[Descriptor]:
 
 def _same_name(layout: Layout) -> list[Descriptor]:
     images = layout.image(), layout.image(tar(Member(name="other")))
-    return [image.model_copy(update={"annotations": {REF_NAME: "v1"}}) for image in images]
+    return [replace(image, annotations={REF_NAME: "v1"}) for image in images]
 
 
 def _name(layout: Layout) -> list[Descriptor]:
-    return [layout.image().model_copy(update={"annotations": {REF_NAME: "-no name-"}})]
+    return [replace(layout.image(), annotations={REF_NAME: "-no name-"})]
 
 
 def _no_platform(layout: Layout) -> list[Descriptor]:
-    return [layout.index(layout.image().model_copy(update={"platform": None}))]
+    return [layout.index(replace(layout.image(), platform=None))]
 
 
 def _docker_annotations(layout: Layout) -> list[Descriptor]:
@@ -299,14 +303,14 @@ def test_each_fault_is_found(layout: Layout, make: Callable[[Layout], list[Descr
 
 
 def _wrong_size(layout: Layout, entry: Descriptor) -> Descriptor:
-    return entry.model_copy(update={"size": entry.size + 1})
+    return replace(entry, size=entry.size + 1)
 
 
 def _wrong_digest(layout: Layout, entry: Descriptor) -> Descriptor:
     """The document lies under another name than that of its bytes."""
     digest = f"sha256:{'7' * 64}"
     blob_path(layout.folder, entry.digest).rename(blob_path(layout.folder, digest))
-    return entry.model_copy(update={"digest": digest})
+    return replace(entry, digest=digest)
 
 
 Spoil = Callable[[Layout, Descriptor], Descriptor]
@@ -328,8 +332,8 @@ def test_below_a_document_that_is_wrong_all_is_checked(layout: Layout, what: str
 @pytest.mark.parametrize("spoil", [_wrong_size, _wrong_digest])
 def test_a_config_that_is_wrong_is_read_all_the_same(layout: Layout, spoil: Spoil) -> None:
     image = layout.image(config={"architecture": "amd64", "rootfs": RootFs(diff_ids=("md5:0",))})
-    manifest = Manifest.model_validate_json(blob_path(layout.folder, image.digest).read_bytes())
-    made = manifest.model_copy(update={"config": spoil(layout, manifest.config)})
+    manifest = msgspec.json.decode(blob_path(layout.folder, image.digest).read_bytes(), type=Manifest)
+    made = replace(manifest, config=spoil(layout, manifest.config))
     blob_path(layout.folder, image.digest).unlink()
     entry = put_bytes(layout.folder, document_bytes(made), OCI_MANIFEST, platform=PlatformObject.of(ARM64))
     words = [text.partition("> config: ")[2] for text in layout.faults(entry)]
@@ -360,7 +364,7 @@ def test_below_a_marker_that_is_wrong_all_is_checked(layout: Layout, marker: byt
 def test_what_a_document_that_is_not_valid_names_is_no_stranger(layout: Layout) -> None:
     inner, lost = layout.image(), layout.image(tar(Member(name="lost")))
     _flip(layout, _first_layer(layout, inner))
-    entry = json.loads(inner.model_dump_json(by_alias=True, exclude_none=True))
+    entry = readable(inner)
     raw = {"schemaVersion": 1, "manifests": [entry, {"digest": "sha256:no"}]}
     bad = put_bytes(layout.folder, json.dumps(raw).encode(), OCI_INDEX)
     cut = put_bytes(layout.folder, b"{", OCI_MANIFEST)
@@ -398,7 +402,7 @@ def test_documents_that_name_each_other_in_circles_come_to_an_end(layout: Layout
 def test_a_fault_of_a_layer_that_images_share_is_told_once(layout: Layout) -> None:
     evil = tar(Member(name="/x"), Member(name="../y"))
     one = layout.image(evil)
-    two = layout.image(evil, config={"author": "other"}).model_copy(update={"annotations": {REF_NAME: "two"}})
+    two = replace(layout.image(evil, config={"author": "other"}), annotations={REF_NAME: "two"})
     found = layout.faults(one, two)
     assert [text.rpartition(": ")[2] for text in found] == ["'/x' is absolute", "'../y' has '..' in its name"]
 

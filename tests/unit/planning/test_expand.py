@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.model.platform import parse_platform
 from rearch.model.source import PinnedArchive, PinnedDebian, PinnedGit
 from rearch.planning.expand import Expander, NotKnown, source_names, upstream_version

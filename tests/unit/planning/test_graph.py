@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.model.lock import Entry, Lock, Sysroot, SysrootName
 from rearch.model.platform import Platform, parse_platform
 from rearch.model.source import DebianFile, DebianPackage

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from rearch.errors import UsageError
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.model.image import Image
 from rearch.model.lock import BaseName, Entry, Lock, NotLocked, PackagesName, PinnedBase, PinnedPackages
 from rearch.model.platform import Platform

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rearch.model.base import FrozenDict
+from rearch.model.frozen import FrozenDict
 from rearch.model.platform import parse_platform
 from rearch.planning.publish import plan_publish, questions
 from rearch.planning.publish_show import plan_document, plan_lines

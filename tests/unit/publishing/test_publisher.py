@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rearch.errors import ExitCode, Interrupted, TemporaryError, UsageError
 from rearch.model.digest import Digest
@@ -220,7 +221,7 @@ def test_a_merge_that_another_builder_undoes_is_done_again(project: Path, moment
     publish(project, side)
     add_built(project, "agent", ("linux/arm/v7",), build="2")
     first = index_at(side)
-    theirs = document_bytes(first.model_copy(update={"annotations": {"turn": "theirs"}}))
+    theirs = document_bytes(replace(first, annotations={"turn": "theirs"}))
     named = False
 
     def before(call: str) -> None:

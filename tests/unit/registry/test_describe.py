@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rearch.model.platform import parse_platform
 from rearch.oci.types import (
@@ -83,9 +84,7 @@ def test_the_base_is_what_stands_nearest() -> None:
     inside = made.image("arm64", labels={NAME: "label"}, annotations={NAME: "manifest"})
     label = made.image("amd64", labels={NAME: "label"})
     nothing = made.image("386")
-    beside = nothing.model_copy(
-        update={"annotations": {NAME: "beside"}, "platform": PlatformObject(os="x", architecture="y")}
-    )
+    beside = replace(nothing, annotations={NAME: "beside"}, platform=PlatformObject(os="x", architecture="y"))
     found = describe(made.index(inside, label, nothing, beside, annotations=above))
     assert [image.base for image in found.images] == [
         Base(name="manifest"),
@@ -103,7 +102,7 @@ def test_wrong_labels_missing_children_and_platforms_that_stand_twice() -> None:
         made.image("arm64", annotations={"a": "b"}),
     )
     gone = descriptor_of(OCI_MANIFEST, b"{}", platform=PlatformObject(os="linux", architecture="s390x"))
-    found = describe(made.index(good, liar, twin, gone, good.model_copy(update={"size": 7, "platform": liar.platform})))
+    found = describe(made.index(good, liar, twin, gone, replace(good, size=7, platform=liar.platform)))
     faults = found.all_faults
     assert faults[0] == "there are 2 images for linux/arm64: which one is taken depends on who asks"
     assert faults[1].startswith("there are 2 images for linux/arm/v6")
@@ -152,7 +151,7 @@ def test_other_things_in_an_index() -> None:
 
 def test_a_single_image_without_an_index() -> None:
     made = Made()
-    image = made.image("arm/v7", annotations={"a": "b"}).model_copy(update={"platform": None})
+    image = replace(made.image("arm/v7", annotations={"a": "b"}), platform=None)
     made.described = (image, made.documents[image.digest])
     found = describe(made)
     assert str(found.images[0].platform) == "linux/arm/v7"

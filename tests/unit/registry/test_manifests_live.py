@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from rearch.model.reference import parse_reference
 from rearch.oci.types import OCI_INDEX, OCI_MANIFEST, Descriptor, Index, PlatformObject, document_bytes
 from rearch.registry.documents import Document
@@ -15,7 +17,7 @@ NAME = parse_reference("example.org/a:1")
 
 def entry(platform: str, digit: str, **more: Any) -> Descriptor:
     parts: Mapping[str, str] = dict(zip(("os", "architecture", "variant"), platform.split("/"), strict=False))
-    found = PlatformObject.model_validate(parts)
+    found = msgspec.convert(parts, PlatformObject)
     return Descriptor(media_type=OCI_MANIFEST, digest=f"sha256:{digit * 64}", size=1, platform=found, **more)
 
 

@@ -291,8 +291,8 @@ def taken_in(way: Way, project: Path, layers: list[list[Thing]], diff_ids: list[
     layout = project / "base"
     image = make_image(layout, ARM64, layers, compress=True)
     if diff_ids is not None:
-        config = image.config.model_copy(update={"rootfs": RootFs(diff_ids=tuple(diff_ids))})
-        manifest = image.manifest.model_copy(update={"config": put_bytes(layout, document_bytes(config), OCI_CONFIG)})
+        config = replace(image.config, rootfs=RootFs(diff_ids=tuple(diff_ids)))
+        manifest = replace(image.manifest, config=put_bytes(layout, document_bytes(config), OCI_CONFIG))
         write_index_json(layout, [put_bytes(layout, document_bytes(manifest), OCI_MANIFEST)])
     if way == "archive":
         with tarfile.open(project / "base.tar", "w") as tar:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from rearch.host.building.config import instant, joined_history, taken_config
 from rearch.model.platform import parse_platform
 from rearch.oci.order import ImageOrder
@@ -91,7 +93,7 @@ def test_history_and_layers_agree_whatever_an_engine_says() -> None:
     for count in range(5):
         lines = joined_history(config(), None, count, created)
         assert len([line for line in lines if not line.empty_layer]) == count
-    bare = BASE.model_copy(update={"history": None})
+    bare = replace(BASE, history=None)
     lines = joined_history(config(history=[]), bare, 3, created)
     assert [line.empty_layer for line in lines] == [None, None, None]
 

@@ -153,8 +153,8 @@ def test_dockers_types_know_no_zstd(tmp_path: Path, order: ImageOrder) -> None:
     start_layout(zstd.layout)
     first = take(saved(tmp_path / "a.tar", make_tar(BASE)), zstd)
     image = read_image(base(tmp_path).layout)
-    config = image.config.model_copy(update={"rootfs": first.config.rootfs})
-    manifest = image.manifest.model_copy(update={"layers": first.layers})
+    config = replace(image.config, rootfs=first.config.rootfs)
+    manifest = replace(image.manifest, layers=first.layers)
     stage = StageImage(name="base", layout=zstd.layout, image=replace(image, manifest=manifest, config=config))
     with open_layer(zstd.layout, first.layers[0]) as stream:
         tar = stream.read()

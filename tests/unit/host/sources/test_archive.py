@@ -13,7 +13,7 @@ from rearch.formats.tree import tree_digest
 from rearch.formats.urls import OfflineError
 from rearch.host.http_errors import NotFound, TooLarge
 from rearch.host.sources.archive import ArchiveSources, EmptyArchive, file_name
-from rearch.model.settings import Limits
+from rearch.model.limits import Limits
 from rearch.model.source import PinnedArchive
 from rearch.steps.ports import Workspace
 from tests.support.archives import Member, folder, tar

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from rearch.errors import ExitCode
 from rearch.model.platform import parse_platform
@@ -224,7 +225,7 @@ def test_a_layer_that_is_cut_off_where_content_is_taken_from_it(bench: Bench) ->
     whole = make_image(bench.folder / "base", bench.platform, [[File("b", b"b")], [File("c", b"c" * 3000)]])
     cut = put_bytes(bench.folder / "base", make_tar([File("c", b"c" * 3000)])[:2000], OCI_LAYER)
     layers = (whole.manifest.layers[0], cut)
-    manifest = document_bytes(whole.manifest.model_copy(update={"layers": layers}))
+    manifest = document_bytes(replace(whole.manifest, layers=layers))
     write_index_json(bench.folder / "base", [put_bytes(bench.folder / "base", manifest, OCI_MANIFEST)])
     bench.stages["base"] = bench.folder / "base"
     # As if an older rearch, which took such layers, had remembered what is in it.
