@@ -17,8 +17,8 @@ from invoke import Context, Exit
 from rearch.errors import ExitCode, Interrupted, RearchError, UsageError
 
 P = ParamSpec("P")
-# Plans make many values and no cycles: looking for cycles at Python's own pace (700) takes a fifth of the time.
-GARBAGE = 100_000
+# Plans make many values and no cycles: looking for cycles at Python's own pace (700, 10, 10) takes a fifth of the time.
+GARBAGE = (100_000, 50, 100)
 # Nor does it look for cycles in all modules when it ends, three times over: the kernel takes back what is left.
 atexit.register(gc.freeze)
 
@@ -29,7 +29,7 @@ def guarded(function: Callable[P, int] | Callable[P, None]) -> Callable[P, None]
     @functools.wraps(function)
     def body(*args: P.args, **kwargs: P.kwargs) -> None:
         signal.signal(signal.SIGTERM, _interrupt)
-        gc.set_threshold(GARBAGE)
+        gc.set_threshold(*GARBAGE)
         try:
             code = function(*args, **kwargs) or 0
             sys.stdout.flush()  # here, where a closed pipe is met

@@ -85,16 +85,23 @@ class Canonicalizer:
     def _whole(self, value: object) -> str:
         if isinstance(value, tuple | list):
             return f"[{','.join(map(self.text, value))}]"
+        if isinstance(value, Struct) and not isinstance(value, Platform | Digest):
+            return self._struct(value)
         if isinstance(value, Mapping):
             named = sorted((str(key), item) for key, item in value.items())
             return f"{{{','.join(f'{encode_basestring(key)}:{self.text(item)}' for key, item in named)}}}"
-        if isinstance(value, Struct) and not isinstance(value, Platform | Digest):
-            parts = [
-                label if name is None else f"{label}{self.text(getattr(value, name))}"
-                for label, name in _labels(type(value))
-            ]
-            return f"{{{','.join(parts)}}}"
         return canonical(document(value))
+
+    def _struct(self, value: Struct) -> str:
+        # In the plan of a large project half of all time is spent here: strings, the most of it, without a call.
+        parts, text = [], self.text
+        for label, name in _labels(type(value)):
+            if name is None:
+                parts.append(label)
+            else:
+                item = getattr(value, name)
+                parts.append(label + (encode_basestring(item) if type(item) is str else text(item)))
+        return f"{{{','.join(parts)}}}"
 
 
 _CONSTANTS = {None: "null", True: "true", False: "false"}

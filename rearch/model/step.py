@@ -344,7 +344,7 @@ Inputs = (
 )
 
 
-class StepId(Struct, frozen=True, order=True):
+class StepId(Struct, frozen=True, order=True, cache_hash=True):
     """Which step: unique in a plan. `subject` is `stack/component`, or a toolchain's name.
 
     The text is made once, for it is hashed and looked up many times in the plan of a large project.
@@ -358,9 +358,6 @@ class StepId(Struct, frozen=True, order=True):
     def __post_init__(self) -> None:
         text = f"{self.kind.value} {self.subject}" + (f" {self.platform}" if self.platform else "")
         force_setattr(self, "_text", text)
-
-    def __hash__(self) -> int:
-        return hash(self._text)
 
     def __str__(self) -> str:
         return self._text

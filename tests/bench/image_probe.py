@@ -2,8 +2,9 @@
 
     python -c "from tests.bench.image_probe import main; main()" BASE PLATFORM,... ANSWER [loaded]
 
-`BASE/bin/<platform>` are the binaries, whose digests nobody knows. The template that ships is rendered, each platform's
-image is built by the embedded builder and audited, and all are joined, as the executor would do it with two jobs.
+`BASE/bin/<platform>` are the binaries; their digests are known, as a compile step's result names them. The template
+that ships is rendered, each platform's image is built by the embedded builder and audited, and all are joined, as the
+executor would do it with two jobs.
 Everything is left in `BASE/work` and `BASE/caches`. The answer: `own`, the seconds from here on; `late`, the modules
 imported in that time; `made`, the layers that were not remembered; `digest`, that of the index. With `loaded` all that
 the steps need is imported before; without, they import it when they come to it, as they do it in a build.
@@ -25,7 +26,7 @@ from rearch.model.command import Command
 from rearch.model.frozen import FrozenDict
 from rearch.model.limits import Limits
 from rearch.model.platform import Platform, parse_platform
-from rearch.model.step import AuditInputs, ContextFile, ImageInputs, IndexInputs, Inputs, Result, StepKind
+from rearch.model.step import Artifact, AuditInputs, ContextFile, ImageInputs, IndexInputs, Inputs, Result, StepKind
 from rearch.steps.perform import Performer
 from rearch.steps.ports import Need, Outcome, Ports, Workspace
 
@@ -98,10 +99,7 @@ class _Bench:
 
     def _image(self, platform: Platform) -> Need:
         name = str(platform).replace("/", "-")
-        binaries = Need(
-            result=Result(key="0" * 64, kind=StepKind.COMPILE, artifacts=(), facts=FrozenDict()),
-            files=self.base / "bin" / platform.oci_architecture,
-        )
+        binaries = _compiled(self.base / "bin" / platform.oci_architecture)
         image = self._step(f"image-{name}", StepKind.IMAGE, _image_inputs(platform), {"binaries": binaries})
         audit = AuditInputs(platform=platform, allowed=FrozenDict())
         self._step(f"audit-{name}", StepKind.AUDIT, audit, {"image": image})
@@ -132,6 +130,13 @@ class _Bench:
 
     def _say(self, line: str) -> None:
         self.made += line.startswith("layer ") and line.endswith("(made)")
+
+
+def _compiled(files: Path) -> Need:
+    """What the store says of a compile step's result; images.py wrote it beside the binary."""
+    known = json.loads((files / "artifact.json").read_text())
+    result = Result(key="0" * 64, kind=StepKind.COMPILE, artifacts=(Artifact(**known),), facts=FrozenDict())
+    return Need(result=result, files=files)
 
 
 def _run_nothing(command: Command) -> NoReturn:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from rearch.model.platform import parse_platform
 from tests.bench.measure import SCRIPTS, Figure, run
+from tests.bench.publish_tools import note_artifact
 from tests.support.elves import make_elf
 from tests.support.image_project import image_demo
 
@@ -198,6 +199,7 @@ def _binary(base: Path, platform: str, size: int) -> None:
             left -= len(data[:left])
             data = b"".join(noise.randbytes(30) + b"\0" * 18 + b"runtime.morestack " for _ in range(4000))
     path.chmod(0o755)
+    note_artifact(path.parents[1])
 
 
 def _umoci(base: Path) -> float:

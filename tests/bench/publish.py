@@ -22,6 +22,7 @@ from tests.bench.publish_tools import (
     buildah_publish,
     docker_publish,
     make_binary,
+    note_artifact,
     skopeo_copy,
     take_index,
 )
@@ -170,6 +171,7 @@ def _changed(bench: Bench, server: Server) -> Iterator[Figure]:
     for number in range(RUNS):
         for platform in PLATFORMS:
             make_binary(bench.base / "bin" / platform / "bin/tool", platform, BINARY, str(number))
+            note_artifact(bench.base / "bin" / platform)
         ours, requests = _ours(bench, server)
         buildah = buildah_publish(bench.base, server, PLATFORMS, number)
         slowest = docker_publish(bench.base, server, PLATFORMS, number, docker) if docker else 0.0
