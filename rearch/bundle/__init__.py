@@ -1,0 +1,1 @@
+"""Archives that a server hands to its agents: read, refitted with verified binaries, verified."""

@@ -1,0 +1,1 @@
+"""Which hosts a service may run on, said in the words of each kind of environment."""

@@ -1,0 +1,1 @@
+"""Binaries into named volumes and folders: what is there, what is missing, and the stream that brings it."""
