@@ -36,7 +36,7 @@ class ChangedSinceVerified(VerificationError):
 def verified_binaries(output: Path) -> tuple[VerifiedBinary, ...]:
     """Every program of build.json, links followed to what they name. Errors: NothingBuilt."""
     entries = read_index(output / "build.json").binaries
-    files = {(entry["component"], entry["platform"], entry.get("name")): entry for entry in entries}
+    files = {(str(entry["component"]), str(entry["platform"]), str(entry.get("name"))): entry for entry in entries}
     found = tuple(_each(output, files))
     if not found:
         raise NothingBuilt(output)
