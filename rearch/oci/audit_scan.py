@@ -9,9 +9,10 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
-from msgspec import Struct, ValidationError, convert, field, to_builtins
+from msgspec import Struct, field, to_builtins
 
 from rearch.formats.hashing import Readable
+from rearch.model.typed import Undecodable, typed
 from rearch.oci.audit_content import HEAD, Started, holds_nothing, look_at
 from rearch.oci.audit_packages import is_record, read_record
 from rearch.oci.audit_seen import (
@@ -94,8 +95,8 @@ class Scanner:
 def _seen(value: object) -> LayerSeen:
     """The remembered form, checked. Errors: ValueError."""
     try:
-        return convert(value, LayerSeen)
-    except ValidationError as error:
+        return typed(value, LayerSeen)
+    except Undecodable as error:
         raise ValueError(str(error)) from None
 
 

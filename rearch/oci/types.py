@@ -11,12 +11,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
-import msgspec
 from msgspec import Struct
 
 from rearch.errors import VerificationError
 from rearch.model.digest import Digest
 from rearch.model.platform import Platform, parse_platform
+from rearch.model.typed import Undecodable, decode_json
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -216,8 +216,8 @@ T = TypeVar("T")
 def read_document(kind: type[T], data: bytes, what: str) -> T:
     """Read a document; `what` names it in messages. Errors: BadDocument, with the first problem and its place."""
     try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
+        return decode_json(data, kind)
+    except (Undecodable, RecursionError) as error:
         raise BadDocument(what, (_in_words(str(error)),)) from None
 
 

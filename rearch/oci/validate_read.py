@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from msgspec import Struct, ValidationError, convert
+from msgspec import Struct
 
+from rearch.model.typed import Undecodable, typed
 from rearch.oci.layout_blobs import DOCUMENT_LIMIT, blob_path
 from rearch.oci.types import BadDocument, Descriptor, Index, read_document
 from rearch.oci.validate_faults import Finding, finding
@@ -66,8 +67,8 @@ def descriptors_in(raw: dict[str, Any], key: str) -> Iterator[Descriptor]:
     value = raw.get(key)
     for each in value if isinstance(value, list) else [value]:
         try:
-            yield convert(each, Descriptor)
-        except ValidationError:
+            yield typed(each, Descriptor)
+        except Undecodable:
             continue  # the document's own fault has told of it
 
 
