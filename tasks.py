@@ -11,9 +11,10 @@ from typing import Any
 
 from invoke import Collection, Context, Exit, task
 
-from rearch.cli.program import collection
+from rearch.cli.program import collection, teach_invoke
 
 ROOT = Path(__file__).parent
+teach_invoke()
 # Program: the Debian packages that bring it and what it needs.
 PACKAGES = {
     "git": ("git", "ca-certificates"),
@@ -32,6 +33,9 @@ PACKAGES = {
     "update-binfmts": ("binfmt-support",),
     "mmdebstrap": ("mmdebstrap",),
     "openssl": ("openssl",),
+    "curl": ("curl",),
+    "jq": ("jq",),
+    "chromium": ("chromium",),
 }
 
 

@@ -36,6 +36,16 @@ class Progress(Struct, frozen=True, kw_only=True):
     unit: str
 
 
+class Moved(Struct, frozen=True, kw_only=True):
+    """Bytes that a publish sends, for a bar: `part` of `size` of one thing, `done` of `total` of all."""
+
+    what: str
+    part: int
+    size: int
+    done: int
+    total: int
+
+
 class Finished(Struct, frozen=True, kw_only=True):
     """`note` is what the step wants said of its result, as `not run: no emulator`."""
 
@@ -65,7 +75,7 @@ class Said(Struct, frozen=True, kw_only=True):
     level: str = "info"
 
 
-Event = Planned | Started | Progress | Finished | Failed | Skipped | Said
+Event = Planned | Started | Progress | Moved | Finished | Failed | Skipped | Said
 Reporter = Callable[[Event], None]
 
 

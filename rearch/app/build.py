@@ -97,10 +97,11 @@ def build(request: Request, report: Reporter) -> BuildResult:
         summary = _execute(plan, lease, request, adapters, report)
         results, indexes = built(plan, adapters.store), built_indexes(plan, adapters.store)
         with output.held():
-            for text in lost_platforms(indexes, output.images()):
+            before = output.index()
+            for text in lost_platforms(indexes, before.images):
                 report(Said(text=text, level="warning"))
             written = (*output.collect(results), *output.collect_images(indexes))
-            output.write_index(results, indexes)
+            output.write_index(results, indexes, before)
             state.remember(plan)
         delivered = deliver(indexes, request, adapters, report)
     folders = tuple(output.place(result.compiled.step.id) for result in results)

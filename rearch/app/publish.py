@@ -4,44 +4,41 @@ from __future__ import annotations
 
 import fcntl
 import os
-import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rearch.app.registries import registry_client
+from rearch.app.publish_adopt import stacks_that_adopt, with_originals
+from rearch.app.publish_world import World
 from rearch.app.request import Request
-from rearch.host.process import Processes
 from rearch.model.settings import PublishSettings, Settings
 from rearch.planning.publish_targets import LayoutTarget, RegistryTarget, Target, parse_target
 from rearch.planning.publish_values import PublishOptions
 from rearch.publishing.built import Built, read_built
 from rearch.publishing.errors import NoTarget, OfflineRegistry
-from rearch.publishing.journal import FOLDER, Journal
 from rearch.publishing.lag import Lag
 from rearch.publishing.outcome import PublishResult
 from rearch.publishing.publisher import Publisher
 from rearch.publishing.records import check_image_refs, write_records
-from rearch.publishing.registry_side import RegistrySide
-from rearch.registry.push import RegistryPusher
 from rearch.report import Reporter, Said
-
-if TYPE_CHECKING:
-    from rearch.publishing.sides import Side
 
 
 class PublishOrder(Struct, frozen=True, kw_only=True):
-    """What the flags of `publish` say; None and empty: as the stack says. `to`, `tags` as they were written."""
+    """What the flags of `publish` say; None and empty: as the stack says. `to`, `tags`, `adopt` as they were written.
+
+    `refresh`: ask again what adopted images are.
+    """
 
     to: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     per_arch: bool = False
     merge: bool = False
     channel: str = ""
+    adopt: tuple[str, ...] = ()
+    refresh: bool = False
     dry_run: bool = False
     image_refs: Path | None = None
 
@@ -49,21 +46,25 @@ class PublishOrder(Struct, frozen=True, kw_only=True):
 def publish(request: Request, order: PublishOrder, report: Reporter) -> PublishResult:
     """Publish, or with `dry_run` tell what would change. What got through and what did not is in the result.
 
-    Errors: those of read_built; NoTarget, BadTarget, BadTags, OfflineRegistry, NoRoomForRefs; Interrupted.
+    Errors: those of read_built and with_originals; NoTarget, BadTarget, BadTags, OfflineRegistry, NoRoomForRefs;
+    Interrupted.
     """
     from rearch.config.settings import settings_origins
 
     settings, _ = settings_origins(request.project, environment=request.environment, flags=request.flags)
     _refuse(request, order, settings)
     output = request.project / settings.output
-    around = _Around(request, settings, output, report)
-    with _held(output):
+    with _held(output), World(request, settings, output, report) as world:
         built = read_built(output, stacks=request.stacks, only=request.only, require_smoke=request.require_smoke)
+        stacks = _stacks(built, request, order)
+        built = with_originals(
+            built, order.adopt, stacks, lambda: world.originals(refresh=order.refresh, write=not order.dry_run), report
+        )
         _warn(built, report)
-        parts = tuple(_parts(built, request, order))
+        parts = tuple(_parts(built, stacks, request, order))
         if settings.offline:
             _refuse_registries(target for _, options in parts for target in options.targets)
-        results = [_publish(part, options, order, around) for part, options in parts]
+        results = [_publish(part, options, order, world) for part, options in parts]
         result = _joined(results)
         if not order.dry_run:
             write_records(result, output, order.image_refs)
@@ -84,17 +85,18 @@ def _refuse_registries(targets: Iterable[Target]) -> None:
         raise OfflineRegistry(tuple(names))
 
 
-def _publish(built: Sequence[Built], options: PublishOptions, order: PublishOrder, around: _Around) -> PublishResult:
-    with around:
-        publisher = Publisher(
-            built,
-            options,
-            around.open,
-            say=around.say,
-            lag=Lag(sleep=around.processes.pause),
-            stop=around.processes.stop,
-        )
-        return publisher.preview() if order.dry_run else publisher.publish()
+def _publish(built: Sequence[Built], options: PublishOptions, order: PublishOrder, world: World) -> PublishResult:
+    publisher = Publisher(
+        built,
+        options,
+        world.open,
+        say=world.say,
+        lag=Lag(sleep=world.processes.pause),
+        files=world.file,
+        show=world.report,
+        stop=world.processes.stop,
+    )
+    return publisher.preview() if order.dry_run else publisher.publish()
 
 
 def _joined(results: Sequence[PublishResult]) -> PublishResult:
@@ -105,40 +107,6 @@ def _joined(results: Sequence[PublishResult]) -> PublishResult:
     )
 
 
-class _Around:
-    """What a publish needs of the world; makes the sides. As a context: what it has opened is closed at the end."""
-
-    def __init__(self, request: Request, settings: Settings, output: Path, report: Reporter) -> None:
-        self.processes = Processes()
-        self._output = output
-        self._report = report
-        self._client = registry_client(settings, request.environment, self.processes)
-        self._pusher = RegistryPusher(self._client)
-        self._journals: list[Journal] = []
-
-    def open(self, target: Target, stop: threading.Event) -> Side:
-        """The side of a target; connections are made when something is asked."""
-        if isinstance(target, LayoutTarget):
-            from rearch.publishing.layout_side import LayoutSide
-
-            return LayoutSide(target)
-        journal = Journal(self._output / FOLDER, target.registry)
-        self._journals.append(journal)
-        return RegistrySide(target.registry, self._client, self._pusher, journal, stop=stop)
-
-    def say(self, text: str, level: str) -> None:
-        """A line for people."""
-        self._report(Said(text=text, level=level))
-
-    def __enter__(self) -> _Around:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        for journal in self._journals:
-            journal.close()
-        self._client.close()
-
-
 def _warn(built: Sequence[Built], report: Reporter) -> None:
     for one in built:
         for platform in one.not_started:
@@ -147,23 +115,27 @@ def _warn(built: Sequence[Built], report: Reporter) -> None:
 
 
 def _parts(
-    built: Sequence[Built], request: Request, order: PublishOrder
+    built: Sequence[Built], settings: Mapping[str, PublishSettings], request: Request, order: PublishOrder
 ) -> Iterator[tuple[tuple[Built, ...], PublishOptions]]:
     """Images that go to the same places under the same tags: all of them with --to, else those of each stack."""
     if order.to:
         yield tuple(built), _options(request, order, PublishSettings(), Path.cwd())
         return
-    stacks = dict.fromkeys(one.image.component.rpartition("/")[0] for one in built)
-    settings = _stack_settings(request, tuple(stacks))
-    silent = [stack for stack in stacks if not settings[stack].to]
+    silent = [stack for stack in settings if not settings[stack].to]
     if silent:
         raise NoTarget(silent)
-    for stack in stacks:
+    for stack in settings:
         own = tuple(one for one in built if one.image.component.rpartition("/")[0] == stack)
         yield own, _options(request, order, settings[stack], request.project)
 
 
-def _stack_settings(request: Request, stacks: tuple[str, ...]) -> dict[str, PublishSettings]:
+def _stacks(built: Sequence[Built], request: Request, order: PublishOrder) -> Mapping[str, PublishSettings]:
+    """What the stacks of these images say, in their order; with --to only those that may adopt something."""
+    stacks = tuple(dict.fromkeys(one.image.component.rpartition("/")[0] for one in built))
+    if order.to:
+        stacks = stacks_that_adopt(request, stacks)
+    if not stacks:
+        return {}
     from rearch.app.prepare import load
 
     project = load(replace(request, stacks=stacks, only=()))

@@ -10,7 +10,7 @@ from rearch.app.wiring import Adapters
 from rearch.model.command import Command, Completed
 from rearch.model.platform import Platform, parse_platform
 from rearch.model.reference import parse_reference
-from rearch.model.step import RegistryOrigin
+from rearch.model.step_images import RegistryOrigin
 from rearch.oci.layout import blob_path
 from rearch.oci.types import REF_NAME, Descriptor, Manifest, PlatformObject, descriptor_of, read_document
 from rearch.steps.ports import Workspace

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke import Context, task
@@ -32,6 +33,7 @@ HELP = {
     "progress": "auto, plain, tty, json or quiet",
     "output": "folder for results, instead of the project's output/; or docker-archive: also write a file for "
     "`docker load` of each image and platform to output/archives/",
+    "junit": "also write the checks as JUnit XML, for a build server",
     "load": "put the images into the Docker engine",
     "verbose": "show reused steps, and every setting with its origin",
     "project": "the project's folder; default: the one around here",
@@ -104,6 +106,7 @@ def _reporter(kind: str, request: Request, *, verbose: bool) -> Reporter:
         "progress",
         "output",
         "load",
+        "junit",
         "verbose",
         "project",
     ),
@@ -126,6 +129,7 @@ def build(
     progress: str = "auto",
     output: str = "",
     load: bool = False,
+    junit: str = "",
     verbose: bool = False,
     project: str = "",
 ) -> int:
@@ -133,40 +137,28 @@ def build(
     root = project_root(context, project)
     asked = {"arch": arch, "platform": platform, "stack": stack, "only": only, "output": output, "locked": locked}
     stamp = Stamp(root, asked | {"require_smoke": require_smoke, "jobs": jobs}, environment())
-    asks_more = load or output in EXPORTS
+    asks_more = bool(load or junit or output in EXPORTS)
     if not (dry_run or explain or fresh or verbose or asks_more) and progress != "json" and _as_before(stamp, progress):
         return 0
     request = make_request(
-        context,
-        str(root),
-        arch,
-        platform,
-        stack,
-        only,
-        jobs=jobs,
-        offline=offline,
-        output=output,
-        keep_going=keep_going,
-        locked=locked,
-        fresh=fresh,
-        require_smoke=require_smoke,
-        load=load,
-    )
+        context, str(root), arch, platform, stack, only, jobs=jobs, offline=offline, output=output,
+        keep_going=keep_going, locked=locked, fresh=fresh, require_smoke=require_smoke, load=load,
+    )  # fmt: skip
     if dry_run or explain:
         return _show_plan(request, progress=progress, explain=explain, verbose=verbose)
-    return _build(request, stamp, progress=progress, verbose=verbose)
+    return _build(request, stamp, progress=progress, verbose=verbose, junit=Path(junit) if junit else None)
 
 
-def _build(request: Request, stamp: Stamp, *, progress: str, verbose: bool) -> int:
-    from rearch.app.build import build as run
+def _build(request: Request, stamp: Stamp, *, progress: str, verbose: bool, junit: Path | None) -> int:
     from rearch.app.build import warn_not_run
+    from rearch.app.report import recorded_build
     from rearch.host.progress import plan_line
 
     report = _reporter(progress, request, verbose=verbose)
     if verbose:
         _show_settings(request, report if progress == "json" else None)
     try:
-        result = run(request, report)
+        result = recorded_build(request, report, junit=junit)
     except RearchError as error:
         _show_errors((), (error,), progress)
         return int(error.exit_code)

@@ -17,6 +17,8 @@ from invoke import Context, Exit
 from rearch.errors import ExitCode, Interrupted, RearchError, UsageError
 
 P = ParamSpec("P")
+# Help of --project, for tasks that work outside a project too.
+PROJECT = "a project, whose settings hold (mirrors, registries); default: the one around here, if there is one"
 # Plans make many values and no cycles: looking for cycles at Python's own pace (700, 10, 10) takes a fifth of the time.
 GARBAGE = (100_000, 50, 100)
 # Nor does it look for cycles in all modules when it ends, three times over: the kernel takes back what is left.
@@ -90,6 +92,16 @@ def project_root(context: Context, flag: str) -> Path:
         if (folder / "recipes").is_dir():
             return folder
     raise UsageError(f"{here}: not in a project", hint="name one: --project DIR (a folder that holds recipes/)")
+
+
+def project_or_here(context: Context, flag: str) -> Path:
+    """The project; without one, this folder, in which no settings need to be."""
+    if flag or getattr(context.config, "rearch_project", "") or os.environ.get("REARCH_PROJECT", ""):
+        return project_root(context, flag)
+    try:
+        return project_root(context, "")
+    except UsageError:
+        return Path.cwd()
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json as json_format
-import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke import Context, task
 
-from rearch.cli.door import answer, environment, guarded, no_flag, project_root
+from rearch.cli.door import PROJECT, answer, environment, guarded, no_flag, project_or_here
 from rearch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from rearch.app.request import Request
     from rearch.report import Reporter
-
-PROJECT = "a project, whose settings hold (mirrors, registries); default: the one around here, if there is one"
 
 
 @task(
@@ -123,18 +119,7 @@ def _request(context: Context, project: str, *, offline: bool) -> Request:
     from rearch.app.request import Request
 
     flags = {"offline": True} if offline else {}
-    return Request(project=_root(context, project), flags=flags, environment=environment())
-
-
-def _root(context: Context, project: str) -> Path:
-    """The project; without one, this folder, in which no settings need to be."""
-    named = project or getattr(context.config, "rearch_project", "") or os.environ.get("REARCH_PROJECT", "")
-    if named:
-        return project_root(context, project)
-    try:
-        return project_root(context, "")
-    except UsageError:
-        return Path.cwd()
+    return Request(project=project_or_here(context, project), flags=flags, environment=environment())
 
 
 def _reporter(request: Request, *, verbose: bool) -> Reporter:

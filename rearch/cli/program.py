@@ -10,10 +10,16 @@ from invoke import Argument, Collection, Config, Exit, ParseError, Program
 
 from rearch import __version__
 from rearch.cli import build as build_tasks
+from rearch.cli import bundle as bundle_tasks
 from rearch.cli import care
 from rearch.cli import images as image_tasks
 from rearch.cli import manifest as manifest_tasks
+from rearch.cli import overlay as overlay_tasks
+from rearch.cli import place as place_tasks
 from rearch.cli import publish as publish_tasks
+from rearch.cli import rehearse as rehearse_tasks
+from rearch.cli import report as report_tasks
+from rearch.cli import volumes as volume_tasks
 from rearch.errors import ExitCode
 
 
@@ -28,8 +34,12 @@ def collection() -> Collection:
         image_tasks.audit,
         image_tasks.validate,
         publish_tasks.publish,
+        report_tasks.report,
+        volume_tasks.volumes,
+        overlay_tasks.overlay,
         manifest_tasks.manifest,
         manifest_tasks.inspect,
+        rehearse_tasks.rehearse,
         care.fixes,
         care.schema,
         care.doctor,
@@ -37,6 +47,8 @@ def collection() -> Collection:
         care.gc,
     ):
         tasks.add_task(each)
+    tasks.add_collection(bundle_tasks.namespace())
+    tasks.add_collection(place_tasks.namespace())
     return tasks
 
 
@@ -46,6 +58,11 @@ class Rearch(Program):
     def core_args(self) -> list[Argument]:
         project = Argument(name="project", help="The project's folder (it holds recipes/).", default="")
         return [*super().core_args(), project]
+
+    def parse_collection(self) -> None:
+        """As invoke does; then `place check` is what invoke calls `place.check`: two words, one task."""
+        super().parse_collection()
+        self.core.unparsed = _words(self)
 
     def parse_tasks(self) -> None:
         """As invoke does, but a misspelt flag or task is a usage error, with the nearest name."""
@@ -60,6 +77,28 @@ class Rearch(Program):
             os.environ["REARCH_PROJECT"] = self.args.project.value
         if merge:
             self.config.merge()
+
+
+def teach_invoke() -> None:
+    """Let plain `invoke` read two words as one task too. For tasks.py, which it loads before it reads the words."""
+    parse = Program.parse_tasks
+
+    def parse_tasks(self: Program) -> None:
+        self.core.unparsed = _words(self)
+        parse(self)
+
+    Program.parse_tasks = parse_tasks  # type: ignore[method-assign]
+
+
+def _words(program: Program) -> list[str]:
+    return bundle_tasks.without_file(_joined(program.core.unparsed, set(program.collection.task_names)))
+
+
+def _joined(words: list[str], tasks: set[str]) -> list[str]:
+    """The first two words that are no flags as one, where they name a task together."""
+    if len(words) > 1 and f"{words[0]}.{words[1]}" in tasks:
+        return [f"{words[0]}.{words[1]}", *words[2:]]
+    return words
 
 
 def _misspelt(error: ParseError, tasks: list[str]) -> str:

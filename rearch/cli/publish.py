@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @task(
     auto_shortflags=False,
-    iterable=["to", "tag"],
+    iterable=["to", "tag", "adopt"],
     help={
         "to": "where to: registry/prefix, or oci:FOLDER; several with commas, or again; default: what the stack says",
         "tag": "tag, with ${{ version }}, ${{ date }}, ${{ commit }}, ${{ channel }}, ... in it; may be given again; "
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
         "channel": "what ${{ channel }} stands for, as nightly",
         "per-arch": "also a tag for each platform: NAME_arm64, NAME_arm",
         "merge": "keep the platforms of a live index that this build does not have",
+        "adopt": "COMPONENT=PLATFORM@REFERENCE: publish that image, as it is, for this platform; may be given again",
+        "refresh": "ask again which images adopted references name now",
         "dry-run": "tell the difference with what is live, and send nothing",
         "image-refs": "write each published reference, with its digest, to this file",
         "json": "print JSON instead of references, or of the plan",
@@ -40,11 +42,13 @@ def publish(
     context: Context,
     to: list[str],
     tag: list[str],
+    adopt: list[str],
     stack: Given = None,
     only: Given = None,
     channel: str = "",
     per_arch: bool = False,
     merge: bool = False,
+    refresh: bool = False,
     dry_run: bool = False,
     require_smoke: bool = False,
     image_refs: str = "",
@@ -56,7 +60,7 @@ def publish(
 ) -> int:
     """Push what `build` left in output/: audited bytes, children first, tags last. References go to stdout."""
     from rearch.app.publish import PublishOrder
-    from rearch.app.publish import publish as run
+    from rearch.app.report import recorded_publish
     from rearch.host.progress import reporter
 
     request = make_request(context, project, None, None, stack, only, offline=offline, require_smoke=require_smoke)
@@ -66,11 +70,13 @@ def publish(
         per_arch=per_arch,
         merge=merge,
         channel=channel,
+        adopt=tuple(adopt),
+        refresh=refresh,
         dry_run=dry_run,
         image_refs=Path(image_refs) if image_refs else None,
     )
     report = reporter(progress, sys.stderr, environment(), verbose=verbose, root=request.project)
-    result = run(request, order, report)
+    result = recorded_publish(request, order, report)
     _show(result, order, as_json=json)
     return int(result.exit_code)
 

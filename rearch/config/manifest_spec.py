@@ -64,15 +64,19 @@ def read_manifest_spec(path: Path) -> ManifestSpec:
     return spec
 
 
-def _without_value(wrong: Wrong) -> Wrong:
+def without_value(wrong: Wrong) -> Wrong:
     """The error without the value that it quotes, perhaps cut before the @, where that holds a login."""
     return replace(wrong, after=f": {NO_LOGIN}") if NO_LOGIN in wrong.after else wrong
 
 
 def _shown(problem: Problem, path: Path) -> Problem:
     """The problem under the name that the user gave the file, and without a login that stands in its line."""
-    hidden = _LINE_LOGIN.sub(lambda found: found["key"] + "*" * len(found["login"]), problem.source)
-    return replace(problem, file=str(path), source=hidden)
+    return replace(problem, file=str(path), source=line_without_login(problem.source))
+
+
+def line_without_login(source: str) -> str:
+    """A line of YAML with stars for what may be a login before an image's name; as long as before."""
+    return _LINE_LOGIN.sub(lambda found: found["key"] + "*" * len(found["login"]), source)
 
 
 def _checked(files: ProjectFiles, name: str) -> ManifestSpec | None:
@@ -83,7 +87,7 @@ def _checked(files: ProjectFiles, name: str) -> ManifestSpec | None:
     for wrong in wrongs:
         path: KeyPath = wrong.path[:-1] if wrong.target is Target.MISSING else wrong.path
         say = files.key if wrong.target is Target.KEY else files.value
-        say(name, path, _without_value(wrong).sentence(), wrong.hint)
+        say(name, path, without_value(wrong).sentence(), wrong.hint)
     return spec
 
 

@@ -11,6 +11,8 @@ from rearch.errors import UsageError
 
 _WIDEST = 110
 _PASSWORD = re.compile(r"(?<=//)[^/@\s]+(?=@)")
+# `user:password@` before the name of an image; what follows the @ of a digest is none, and a scheme is for the above.
+_LOGIN = re.compile(r"""(?<![^\s"'{\[(,=])[^\s"'@/{}\[\](),=]*:(?!//)[^\s"']*(?=@(?!(?:sha256|sha512):))""")
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -75,13 +77,18 @@ def _visible(text: str) -> str:
 
 
 def masked(text: str) -> str:
-    """The text with stars for the user and the password of a URL; as long as before."""
-    return _PASSWORD.sub(lambda found: "*" * len(found[0]), text)
+    """The text with stars for the user and the password of a URL or an image's name; as long as before."""
+    return _LOGIN.sub(_stars, _PASSWORD.sub(_stars, text))
+
+
+def _stars(found: re.Match[str]) -> str:
+    return "*" * len(found[0])
 
 
 def shown(text: str, limit: int = 60) -> str:
     """Text from a file as it can be printed: no control characters, no passwords, not endless."""
-    cut = masked(text if len(text) <= limit else text[: limit - 3] + "...")
+    text = masked(text)  # before it is cut: the @ by which a password is known may stand behind
+    cut = text if len(text) <= limit else text[: limit - 3] + "..."
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in cut)
 
 

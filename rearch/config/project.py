@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from rearch.config import series
+from rearch.config.bundles import check_bundles
 from rearch.config.files import ProjectFiles
 from rearch.config.images import check_images, check_repositories, taken_from
 from rearch.config.problems import ConfigProblems, shown, suggestion
@@ -14,6 +15,7 @@ from rearch.config.recipes import ReadRecipe, read_recipe
 from rearch.config.settings import read_settings
 from rearch.config.stacks import FOLDER, ReadStack, read_stack, stack_names
 from rearch.config.toolchains import read_toolchains
+from rearch.config.volumes import check_volumes
 from rearch.model.frozen import NOTHING, FrozenDict
 from rearch.model.platform import Platform
 from rearch.model.settings import PublishSettings
@@ -46,6 +48,8 @@ def load_project(
     toolchains = read_toolchains(files, everything)
     for stack in read:
         check_images(files, stack, recipes[stack.name])
+        check_volumes(files, stack, recipes[stack.name])
+        check_bundles(files, stack, recipes[stack.name])
     check_repositories(files, everything)
     built = [_stack(files, stack, recipes[stack.name], platforms, wanted) for stack in read]
     if files.problems or settings is None:
@@ -122,7 +126,17 @@ def _stack(
     summary = stack.checked.summary if stack.checked else ""
     good = tuple(component for component in components if component)
     publish = stack.checked.publish if stack.checked else PublishSettings()
-    return Stack(name=stack.name, summary=summary, platforms=chosen, components=good, publish=publish)
+    volumes = stack.checked.volumes if stack.checked else NOTHING
+    bundles = stack.checked.bundles if stack.checked else NOTHING
+    return Stack(
+        name=stack.name,
+        summary=summary,
+        platforms=chosen,
+        components=good,
+        publish=publish,
+        volumes=volumes,
+        bundles=bundles,
+    )
 
 
 def _component(

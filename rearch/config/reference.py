@@ -25,6 +25,7 @@ from rearch.config.shapes import (
     shape_of,
 )
 from rearch.model.platform import PLATFORMS
+from rearch.model.publish import ManifestSpec
 from rearch.model.recipe import Recipe
 from rearch.model.settings import Settings
 from rearch.model.stack import StackFile
@@ -35,6 +36,7 @@ _FORMATS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("Stack", "recipes/&lt;stack&gt;/stack.yaml", StackFile),
     ("Toolchain", "toolchains/&lt;name&gt;.yaml", Toolchain),
     ("Settings", "rearch.yaml", Settings),
+    ("Manifest spec", "the file of `invoke manifest --spec`", ManifestSpec),
 )
 
 _HEAD = """\

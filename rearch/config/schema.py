@@ -24,6 +24,7 @@ from rearch.config.shapes import (
     Shape,
     shape_of,
 )
+from rearch.model.application import Application, HostsFile
 from rearch.model.publish import ManifestSpec
 from rearch.model.recipe import Recipe
 from rearch.model.settings import Settings
@@ -51,6 +52,8 @@ def render_schemas() -> dict[str, str]:
         "toolchain.json": _Writer().root(Toolchain, "A toolchain of rearch"),
         "settings.json": _Writer().root(Settings, "Settings of a project of rearch"),
         "manifest-spec.json": _Writer().root(ManifestSpec, "A spec of `invoke manifest`, as manifest-tool has them"),
+        "application.json": _Writer().root(Application, "An application that `rearch place` places"),
+        "hosts.json": _Writer().root(HostsFile, "The hosts of an environment, for `rearch place`"),
     }
     return {name: json.dumps(schema, indent=2, sort_keys=True) + "\n" for name, schema in sorted(schemas.items())}
 

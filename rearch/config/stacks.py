@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from rearch.config.adopted import check_adopted
 from rearch.config.files import KeyPath, ProjectFiles
 from rearch.config.layers import Layer
 from rearch.config.overrides import split
@@ -70,6 +71,7 @@ def read_stack(files: ProjectFiles, name: str) -> ReadStack | None:
         layers.append(Layer(file=file, prefix=("defaults",), data=own))
     defaults = Defaults.of(tuple(split(files, layer) for layer in layers))
     recipes = _recipes(files, folder, listing, checked, included.seen)
+    check_adopted(files, file, data, recipes)
     return ReadStack(name=name, folder=folder, checked=checked, defaults=defaults, recipes=recipes)
 
 

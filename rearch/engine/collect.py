@@ -12,18 +12,18 @@ import fcntl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from rearch.engine.durable import write_whole
 from rearch.engine.images import BuiltIndex, put_layout
-from rearch.engine.index import Built, index_bytes, read_index
+from rearch.engine.index import Built, Index, index_bytes, read_index
 from rearch.engine.links import put, remove_others
 from rearch.engine.records import digests
 from rearch.engine.refused import make_folder
 from rearch.engine.store import Store
 from rearch.formats.tree import remove_tree
 from rearch.model.plan import Plan, PlannedStep
-from rearch.model.step import ImageInputs, StepId, StepKind
+from rearch.model.step import StepId, StepKind
+from rearch.model.step_images import ImageInputs
 
 TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# This folder holds results of rearch and can be deleted.\n"
 
@@ -90,9 +90,9 @@ class Output:
         """Put the layouts in place. Returns the files that were written."""
         return tuple(path for index in indexes for path in put_layout(index, self.root, self._store))
 
-    def images(self) -> tuple[dict[str, Any], ...]:
-        """What build.json says of images."""
-        return read_index(self.root / "build.json").images
+    def index(self) -> Index:
+        """What build.json says now."""
+        return read_index(self.root / "build.json")
 
     def show_dockerfiles(self, plan: Plan) -> None:
         """Leave the rendered Dockerfiles, for people: dockerfiles/<platform>/<component>.Dockerfile."""
@@ -106,12 +106,14 @@ class Output:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     write_whole(path, data)
 
-    def write_index(self, results: Iterable[Built], indexes: Iterable[BuiltIndex] = ()) -> None:
-        """Bring build.json up to date with these results; what it says of other results that are there stays."""
-        path = self.root / "build.json"
-        data = index_bytes(self.root, results, indexes, read_index(path))
-        if not path.exists() or path.read_bytes() != data:
-            write_whole(path, data)
+    def write_index(self, results: Iterable[Built], indexes: Iterable[BuiltIndex], before: Index) -> None:
+        """Bring build.json up to date with these results; what it says of other results that are there stays.
+
+        `before`: what it says now, read while the output is held.
+        """
+        data = index_bytes(self.root, results, indexes, before)
+        if before.data != data:
+            write_whole(self.root / "build.json", data)
 
     def place(self, step: StepId) -> Path:
         """The folder for a component's binaries on a platform."""

@@ -14,7 +14,8 @@ from msgspec import Struct
 from rearch.engine.links import put, remove_others
 from rearch.engine.store import Store
 from rearch.model.plan import Plan, PlannedStep
-from rearch.model.step import IndexInputs, Result, StepId, StepKind
+from rearch.model.step import Result, StepId, StepKind
+from rearch.model.step_images import IndexInputs
 
 FOLDER = "images"
 INDEX = "index.json"

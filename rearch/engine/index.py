@@ -28,21 +28,26 @@ class Built(Struct, frozen=True, kw_only=True):
 
 
 class Index(Struct, frozen=True):
-    """What a build.json says."""
+    """What a build.json says. `data`: its bytes, of a torn one, too; none where there is no such file."""
 
     binaries: tuple[Entry, ...] = ()
     images: tuple[Entry, ...] = ()
+    data: bytes = b""
 
 
 def read_index(path: Path) -> Index:
     """The entries of a build.json; none where there is no such file, or it is torn."""
+    data = b""
     try:
-        found = json.loads(path.read_bytes())
+        data = path.read_bytes()
+        found = json.loads(data)
         binaries, images = found["binaries"], found.get("images", [])
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
-        return Index()
+        return Index(data=data)
     return Index(
-        _whole(binaries, {"component", "platform", "path"}), _whole(images, {"component", "repository", "path"})
+        _whole(binaries, {"component", "platform", "path"}),
+        _whole(images, {"component", "repository", "path"}),
+        data,
     )
 
 

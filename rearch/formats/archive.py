@@ -86,8 +86,13 @@ def tar_entries(source: Readable, name: str, limits: Limits) -> Iterator[Entry]:
     messages call the archive. Errors: ArchiveError and its kind.
     """
     meter = Meter(name, limits)
-    with _plain(source, _read_exactly(source, RECORD), meter) as stream:
+    with plain_tar(source, meter) as stream:
         yield from read_tar(stream, meter)
+
+
+def plain_tar(source: Readable, meter: Meter) -> io.BufferedReader:
+    """The tar inside, for `read_tar`. Errors: UnknownFormat; while it is read, ArchiveError and its kind."""
+    return _plain(source, _read_exactly(source, RECORD), meter)
 
 
 def _prepare(into: Path, label: str, *, merge: bool) -> None:

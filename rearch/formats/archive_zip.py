@@ -38,6 +38,12 @@ _METHODS: dict[int, Callable[[], Decoder] | None] = {
 
 def read_zip(file: IO[bytes], meter: Meter) -> Iterator[Entry]:
     """The entries of a zip file that can be read at any place. Errors: ArchiveError and its kind."""
+    for _, entry in read_zip_lines(file, meter):
+        yield entry
+
+
+def read_zip_lines(file: IO[bytes], meter: Meter) -> Iterator[tuple[Record, Entry]]:
+    """The same, each with its line of the table of contents, for who writes the zip again."""
     table = read_table(file, meter.archive)
     used = 0
     for record in read_records(file, table, meter.archive):
@@ -45,7 +51,8 @@ def read_zip(file: IO[bytes], meter: Meter) -> Iterator[Entry]:
         used += _LOCAL.size + len(record.raw) + record.packed
         if used > table.offset:
             raise CorruptArchive(meter.archive, record.name, "its bytes are those of another entry too")
-        yield from _entry(file, record, table, meter)
+        for entry in _entry(file, record, table, meter):
+            yield record, entry
 
 
 def _entry(file: IO[bytes], record: Record, table: Table, meter: Meter) -> Iterator[Entry]:

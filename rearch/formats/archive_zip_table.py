@@ -34,7 +34,7 @@ class Table(Struct, frozen=True, kw_only=True):
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """One entry of the table; `offset` is where its local header is."""
+    """One entry of the table; `offset` is where its local header is, `line` are its bytes in the table."""
 
     raw: bytes
     name: str
@@ -46,6 +46,7 @@ class Record(Struct, frozen=True, kw_only=True):
     offset: int
     attributes: int
     mtime: int
+    line: bytes = b""
 
 
 class Window(io.RawIOBase):
@@ -154,6 +155,7 @@ def _record(reader: io.BufferedIOBase, archive: str) -> Record:
         offset=offset,
         attributes=attributes,
         mtime=_dos_time(date, time) if mtime is None else mtime,
+        line=fixed + rest,
     )
 
 

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, assert_never
 
 from rearch.errors import RearchError, UsageError
 from rearch.host.logs import last_lines
-from rearch.report import Event, Failed, Finished, Planned, Progress, Reporter, Said, Skipped, Started
+from rearch.report import Event, Failed, Finished, Moved, Planned, Progress, Reporter, Said, Skipped, Started
 
 if TYPE_CHECKING:
     from rearch.model.plan import Plan
@@ -73,7 +73,7 @@ class PlainReporter:
             case Skipped():
                 self._ended += 1
                 return [f"skipped {event.step}: {event.because} failed"]
-            case Progress():
+            case Progress() | Moved():
                 return []
             case Said():
                 return self._said(event)
@@ -137,10 +137,27 @@ class BarReporter(PlainReporter):
             case Finished() | Failed() | Skipped():
                 self._active.pop(str(event.step), None)
                 self._advance()
+            case Moved():
+                self._send(event)
+                return
             case _:
                 pass
         if self._bar is not None:
             self._bar.set_postfix_str("; ".join(f"{step} {share}".strip() for step, share in self._active.items()))
+
+    def _send(self, event: Moved) -> None:
+        """The bar of a publish counts bytes, and goes when all are there."""
+        if self._bar is None:
+            if event.done >= event.total:
+                return  # nothing to wait for
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=event.total, file=self._stream, unit="B", unit_scale=True, leave=False)
+        self._bar.set_postfix_str(f"{event.what} {_percent(event.part, event.size)}", refresh=False)
+        self._bar.update(event.done - self._bar.n)
+        if event.done >= event.total:
+            self._bar.close()
+            self._bar = None
 
     def _advance(self) -> None:
         if self._bar is not None:
@@ -176,6 +193,9 @@ def _plain(event: Event) -> dict[str, Any]:
         case Progress():
             shares = {"label": event.label, "done": event.done, "total": event.total, "unit": event.unit}
             return {"step": str(event.step), **shares}
+        case Moved():
+            parts = {"part": event.part, "size": event.size}
+            return {"what": event.what, **parts, "done": event.done, "total": event.total}
         case Finished():
             return {"step": str(event.step), "seconds": round(event.seconds, 3), "note": event.note}
         case Failed():
@@ -200,8 +220,12 @@ def error_line(error: RearchError) -> str:
 
 def _share(event: Progress) -> str:
     if event.total:
-        return f"{event.label} {100 * event.done // event.total} %"
+        return f"{event.label} {_percent(event.done, event.total)}"
     return f"{event.label} {event.done // 1_000_000} MB" if event.unit == "B" else f"{event.label} {event.done}"
+
+
+def _percent(done: int, total: int) -> str:
+    return f"{100 * done // total if total else 100} %"
 
 
 def plan_line(plan: Plan) -> str:

@@ -8,8 +8,8 @@ one spelling each. Field descriptions are the reference page and the JSON schema
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeVar
 
 from msgspec import Struct
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
@@ -66,6 +66,15 @@ def refuse(faults: list[Fault]) -> None:
     """Raise all of them together, if there are any."""
     if faults:
         raise Faults(*faults)
+
+
+def kind_of(*keys: str) -> Callable[[Any], str | None]:
+    """For a union whose members are told apart by a key that each of them alone has: which one a value is of."""
+
+    def kind(value: Any) -> str | None:
+        return next((key for key in keys if (isinstance(value, Mapping) and key in value) or hasattr(value, key)), None)
+
+    return kind
 
 
 def _flag(value: object) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
@@ -23,10 +23,12 @@ from rearch.model.base import (
     Span,
     Text,
     Variable,
+    kind_of,
     refuse,
 )
 from rearch.model.debian_names import FIXED_GROUPS, FIXED_USERS, DebianName
 from rearch.model.frozen import NOTHING
+from rearch.model.image_name import OpenImageName
 from rearch.model.smoke import Smoke
 
 
@@ -88,7 +90,9 @@ Suite = Annotated[str, AfterValidator(_suite), Says("Debian suite (`bookworm`)",
 class RegistryBase(Model):
     """An image of a registry; its tag is resolved once, into rearch.lock."""
 
-    registry: FullText = Field(description="Reference, as in docker.io/library/debian:bookworm-slim or name@sha256:...")
+    registry: OpenImageName = Field(
+        description="Reference, as in docker.io/library/debian:bookworm-slim or name@sha256:..."
+    )
 
 
 class LayoutBase(Model):
@@ -218,23 +222,13 @@ def _strange_owners(base: DebianBase) -> Iterator[Fault]:
                 yield Fault(("directories", path, "owner"), text)
 
 
-_BASES = (("registry", "registry"), ("layout", "layout"), ("archive", "archive"), ("debian", "debian"))
-
-
-def _base_kind(value: Any) -> str | None:
-    for tag, key in _BASES:
-        if (isinstance(value, Mapping) and key in value) or hasattr(value, key):
-            return tag
-    return None
-
-
 Base = Annotated[
     Annotated[RegistryBase, Tag("registry")]
     | Annotated[LayoutBase, Tag("layout")]
     | Annotated[ArchiveBase, Tag("archive")]
     | Annotated[DebianBase, Tag("debian")],
     Discriminator(
-        _base_kind,
+        kind_of("registry", "layout", "archive", "debian"),
         custom_error_type="base_kind",
         custom_error_message="a base has one of the keys registry, layout, archive, debian; left out, it is scratch",
     ),

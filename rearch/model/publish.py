@@ -16,22 +16,15 @@ from pydantic import AfterValidator, Field, model_validator
 from rearch.errors import UsageError
 from rearch.model.base import Fault, FrozenMap, FullText, Model, Says, Text, refuse
 from rearch.model.frozen import NOTHING
+from rearch.model.image_name import ImageName
 from rearch.model.platform import OCI_ARCHITECTURES, OCI_SYSTEMS, OCI_VARIANTS, parse_platform, platform_key
-from rearch.model.reference import BadReference, Reference, parse_reference
+from rearch.model.reference import Reference, parse_reference
 from rearch.model.tag import TAG_RULE, is_tag
 
 
 def _tag(value: str) -> str:
     if not is_tag(value):
         raise ValueError(TAG_RULE)
-    return value
-
-
-def _image(value: str) -> str:
-    try:
-        parse_reference(value)
-    except BadReference as error:
-        raise ValueError(f"not a reference to an image: at character {error.at + 1}, {error.why}") from None
     return value
 
 
@@ -86,10 +79,6 @@ def platform_problems(os: str, architecture: str, variant: str) -> Iterator[str]
 
 
 Tag = Annotated[str, AfterValidator(_tag), Says("tag", "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")]
-ImageName = Annotated[
-    str, AfterValidator(_image), Says("reference to an image (`registry/name:tag`)", types=("string",))
-]
-
 OsName = Annotated[str, AfterValidator(_system), Says("operating system, as Go calls it")]
 ArchitectureName = Annotated[str, AfterValidator(_architecture), Says("architecture, as Go and OCI call it")]
 

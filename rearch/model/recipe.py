@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
@@ -24,6 +23,7 @@ from rearch.model.base import (
     Text,
     Variable,
     Versions,
+    kind_of,
     refuse,
 )
 from rearch.model.debian_names import DebianName, DebianVersion
@@ -89,20 +89,13 @@ class LocalSource(Model):
     path: RelativePath = Field(description="Folder, relative to the recipe's own.")
 
 
-def _source_kind(value: Any) -> str | None:
-    for tag, key in (("git", "git"), ("archive", "archive"), ("debian", "debian"), ("path", "path")):
-        if (isinstance(value, Mapping) and key in value) or hasattr(value, key):
-            return tag
-    return None
-
-
 Source = Annotated[
     Annotated[GitSource, Tag("git")]
     | Annotated[ArchiveSource, Tag("archive")]
     | Annotated[DebianSource, Tag("debian")]
     | Annotated[LocalSource, Tag("path")],
     Discriminator(
-        _source_kind,
+        kind_of("git", "archive", "debian", "path"),
         custom_error_type="source_kind",
         custom_error_message="a source has one of the keys git, archive, debian, path",
     ),
@@ -172,7 +165,7 @@ class GoBuild(Model):
     )
     directory: RelativePath = Field(default=".", description="Sub-folder that holds the go.mod.")
     binaries: FrozenMap[FileName, Package] = Field(
-        min_length=1, description="Output name: package, relative to `directory`."
+        description="Output name: package, relative to `directory`. `{}`: nothing is compiled, there is only an image."
     )
     links: FrozenMap[FileName, FileName] = Field(default=NOTHING, description="Link name: output that it points to.")
     tags: tuple[Text, ...] = Field(default=(), description="Build tags.")
@@ -254,12 +247,16 @@ class Recipe(Model):
         faults = [
             Fault(
                 ("smoke", index, "run", 0),
-                f"smoke runs {check.run[0]}, which is none of {', '.join(outputs)}",
+                f"smoke runs {check.run[0]}, which is none of {', '.join(outputs) or 'no binaries'}",
                 needs=(("build", "go", "binaries"), ("build", "go", "links")),
             )
             for index, check in enumerate(self.smoke)
             if check.run[0] not in outputs
         ]
+        if not self.build.go.binaries and self.image is None:
+            text = "no binaries are built and no image is made: nothing would come of this recipe"
+            path = ("build", "go", "binaries")
+            faults.append(Fault(path, text, needs=(path, ("image",))))
         if self.version is None and not isinstance(self.source, DebianSource):
             text = "version is missing (only a debian source may leave it out)"
             faults.append(Fault((), text, needs=(("version",), ("source",))))

@@ -6,11 +6,12 @@ from pydantic import Field
 
 from rearch.model.base import Count, Flag, FrozenMap, FullText, Model, Name, PlatformName, Size, Span, Text
 from rearch.model.frozen import NOTHING
+from rearch.model.image_name import ImageName
 from rearch.model.limits import Limits
 
 
 class PublishSettings(Model):
-    """Where `publish` sends a stack's images when no --to is given; each flag wins over its key here."""
+    """Where `publish` sends a stack's images when no --to is given, and what joins them; flags win."""
 
     to: tuple[FullText, ...] = Field(
         default=(), description="Places: `registry/prefix`, or `oci:FOLDER` relative to the project."
@@ -21,6 +22,11 @@ class PublishSettings(Model):
     per_arch: Flag = Field(default=False, description="Also a tag for each platform: NAME_arm64, NAME_arm.")
     merge: Flag = Field(default=False, description="Keep platforms of a live index that the build does not have.")
     channel: Text = Field(default="", description="What `${{ channel }}` stands for.")
+    adopt: FrozenMap[Name, FrozenMap[PlatformName, ImageName]] = Field(
+        default=NOTHING,
+        description="Images of others that join ours in the index, to the byte: component, then platform, then where "
+        "it is (`docker.io/rancher/agent:v1.2.11`). It takes the place of ours for that platform; with `--to` as well.",
+    )
 
 
 _USUAL = Limits()

@@ -9,12 +9,14 @@ from typing import Any
 from msgspec import Struct, field
 from pydantic import Field
 
-from rearch.model.base import FrozenMap, FullText, Model, Name, PlatformName, Text
+from rearch.model.base import FileName, FrozenMap, FullText, Model, Name, PlatformName, Text
+from rearch.model.bundle import BundleSettings
 from rearch.model.frozen import NOTHING
 from rearch.model.platform import Platform
 from rearch.model.recipe import Recipe
 from rearch.model.settings import PublishSettings, Settings
 from rearch.model.toolchain import Toolchain
+from rearch.model.volumes import Volume, Volumes
 
 
 class StackFile(Model):
@@ -34,6 +36,12 @@ class StackFile(Model):
     recipes: tuple[Name, ...] | None = Field(default=None, description="Left out: every other *.yaml of the folder.")
     publish: PublishSettings = Field(
         default_factory=PublishSettings, description="Where `publish` sends the images of the stack."
+    )
+    bundles: FrozenMap[FileName, BundleSettings] = Field(
+        default=NOTHING, description="Archive's name without its ending (`go-agent`): how `bundle` treats it."
+    )
+    volumes: Volumes = Field(
+        default=NOTHING, description="Docker volume: which binaries of the stack `volumes` puts into it."
     )
 
 
@@ -79,6 +87,8 @@ class Stack(Struct, frozen=True, kw_only=True):
     platforms: tuple[Platform, ...]
     components: tuple[Component, ...]
     publish: PublishSettings = field(default_factory=PublishSettings)
+    volumes: Mapping[str, Volume] = NOTHING
+    bundles: Mapping[str, BundleSettings] = NOTHING
 
 
 class Project(Struct, frozen=True, kw_only=True):

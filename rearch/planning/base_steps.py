@@ -9,7 +9,8 @@ from rearch.model.image import ArchiveBase, Base, DebianBase, LayoutBase, Regist
 from rearch.model.lock import BaseName, Lock, NotLocked, PackagesName, PinnedBase, PinnedPackages
 from rearch.model.platform import Platform
 from rearch.model.stack import Component
-from rearch.model.step import BaseInputs, DebianOrigin, DiskOrigin, RegistryOrigin, Step, StepId, StepKind
+from rearch.model.step import Step, StepId, StepKind
+from rearch.model.step_images import BaseInputs, DebianOrigin, DiskOrigin, RegistryOrigin
 from rearch.planning.bases import manifest_for
 from rearch.planning.facts import Facts
 from rearch.planning.image_values import PREFIX

@@ -57,7 +57,9 @@ def _component_steps(component: Component, facts: Facts) -> Iterator[Step]:
     patched = _patch(component, facts, fetched.id)
     yield patched
     expand = Expander(component.id, source, facts.epoch)
-    for platform in component.recipes:
+    for platform, recipe in component.recipes.items():
+        if not recipe.build.go.binaries:
+            continue  # scripts and the like: an image takes them from the patched source
         yield from _platform_steps(_Build(component, platform, source, expand, facts), patched.id)
 
 

@@ -12,16 +12,8 @@ from rearch.model.image import Image, ImageFile
 from rearch.model.platform import PLATFORMS, Platform
 from rearch.model.source import PinnedSource
 from rearch.model.stack import Component
-from rearch.model.step import (
-    AuditInputs,
-    ContextFile,
-    ImageInputs,
-    ImageSmokeInputs,
-    IndexInputs,
-    Step,
-    StepId,
-    StepKind,
-)
+from rearch.model.step import Step, StepId, StepKind
+from rearch.model.step_images import AuditInputs, ContextFile, ImageInputs, ImageSmokeInputs, IndexInputs
 from rearch.planning.base_steps import base_annotations, base_step, index_annotations
 from rearch.planning.expand import Expander, source_time
 from rearch.planning.facts import Facts

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from rearch.model.reference import Reference
 from rearch.planning.publish_targets import LayoutTarget, Target, place_name
 from rearch.planning.publish_values import (
     Action,
@@ -56,14 +57,15 @@ class Holdings:
                 self._blobs.setdefault(_place(work), set()).add(blob.digest)
                 self._holder.setdefault((_store(work.target), blob.digest), work.repository)
 
-    def send(self, work: Work, blob: Blob) -> SendBlob | None:
+    def send(self, work: Work, blob: Blob, origin: Reference | None) -> SendBlob | None:
         """How a blob gets into the image's repository; None where it is."""
         if blob.digest in self._blobs.get(_place(work), ()):
             return None
         if isinstance(work.target, LayoutTarget):
-            return SendBlob(blob=blob, ask=True)
+            return SendBlob(blob=blob, ask=True, origin=origin)
         mount = self._holder.get((_store(work.target), blob.digest))
-        return SendBlob(blob=blob, ask=mount is None and bool(self._manifests[_place(work)]), mount=mount)
+        ask = mount is None and bool(self._manifests[_place(work)])
+        return SendBlob(blob=blob, ask=ask, mount=mount, origin=origin)
 
 
 def _place(work: Work) -> str:
@@ -96,10 +98,19 @@ def actions_for(work: Work, tags: Sequence[PlannedTag], holdings: Holdings) -> t
 
 
 def _blobs(work: Work, children: Iterable[PublishChild], holdings: Holdings) -> Iterator[SendBlob]:
-    for blob in dict.fromkeys(blob for child in children for blob in child.blobs):
-        action = holdings.send(work, blob)
+    for blob, origin in origins(children).items():
+        action = holdings.send(work, blob, origin)
         if action is not None:
             yield action
+
+
+def origins(children: Iterable[PublishChild]) -> Mapping[Blob, Reference | None]:
+    """Each blob once: None for what our layout has, else where others have it."""
+    found: dict[Blob, Reference | None] = {}
+    for child in children:
+        for blob in child.blobs:
+            found[blob] = child.origin and found.get(blob, child.origin)
+    return found
 
 
 def _set(work: Work, tags: Sequence[PlannedTag], *which: TagAction) -> Iterator[Action]:

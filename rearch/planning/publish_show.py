@@ -25,6 +25,9 @@ def plan_lines(plan: PublishPlan) -> Iterator[str]:
     """Every tag: what happens to it and why, what differs for each platform; and what has to be sent for that."""
     for image in plan.images:
         yield f"{place_name(image.target, image.repository)}  ({image.image.component})"
+        for child in image.image.children:
+            if child.origin is not None:
+                yield f"  adopts    {child.platform}: {child.origin}"
         for tag in image.tags:
             yield from _tag(tag)
         if image.actions:
@@ -63,6 +66,8 @@ def _sends(image: PlannedImage) -> str:
     if blobs:
         size = sum(each.blob.size for each in blobs if each.mount is None)
         more = f", {mounted} of them from another repository" if mounted else ""
+        adopted = sum(each.origin is not None for each in blobs)
+        more += f", {adopted} of adopted images" if adopted else ""
         parts.append(f"{_count(len(blobs), 'blob')} ({size / 1e6:.1f} MB at most{more})")
     parts += [_count(manifests, "manifest")] if manifests else []
     parts += [_count(indexes, "index", "indexes")] if indexes else []
@@ -89,6 +94,7 @@ def _image(image: PlannedImage) -> dict[str, Any]:
         "target": str(image.target),
         "repository": place_name(image.target, image.repository),
         "index": image.image.index.digest,
+        "adopted": {str(child.platform): str(child.origin) for child in image.image.children if child.origin},
         "tags": [_tag_document(tag) for tag in image.tags],
         "actions": [action_document(action) for action in image.actions],
     }
@@ -111,6 +117,7 @@ def action_document(action: Action) -> dict[str, Any]:
     match action:
         case SendBlob():
             found = {"do": "blob", "digest": action.blob.digest, "size": action.blob.size, "ask": action.ask}
+            found |= {"from": str(action.origin)} if action.origin is not None else {}
             return found | ({"mount": action.mount} if action.mount else {})
         case SendManifest():
             platform = str(action.platform) if action.platform is not None else None

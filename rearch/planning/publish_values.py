@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from rearch.model.frozen import FrozenDict
 from rearch.model.platform import Platform
+from rearch.model.reference import Reference
 from rearch.planning.publish_targets import RegistryTarget, TagPlace, Target
 
 
@@ -21,12 +22,16 @@ class Blob(Struct, frozen=True, kw_only=True):
 
 
 class PublishChild(Struct, frozen=True, kw_only=True):
-    """A manifest of the index. `platform` is None for what is no image (attestations). `layers`: the lowest first."""
+    """A manifest of the index. `platform` is None for what is no image (attestations). `layers`: the lowest first.
+
+    `origin`: of an image of others that is adopted as it is: where its blobs are, which our layout does not have.
+    """
 
     platform: Platform | None
     manifest: Blob
     config: Blob
     layers: tuple[Blob, ...]
+    origin: Reference | None = None
 
     @property
     def blobs(self) -> tuple[Blob, ...]:
@@ -107,11 +112,13 @@ class SendBlob(Struct, frozen=True, kw_only=True):
 
     `mount`: a repository of the same registry that holds it by then, because an image before this one in the plan
     needs it too; the upload is opened with a mount from there, and sends the bytes only if that is refused.
+    `origin`: where it has to be fetched from, if it is not there and cannot be mounted.
     """
 
     blob: Blob
     ask: bool
     mount: str | None = None
+    origin: Reference | None = None
 
 
 class SendManifest(Struct, frozen=True, kw_only=True):
@@ -187,10 +194,11 @@ class PublishPlan(Struct, frozen=True, kw_only=True):
 
 
 def requests(action: Action) -> int:
-    """How many requests an action takes at most: a blob POST then PUT (OCI distribution specification 1.1)."""
+    """How many requests an action takes at most: a blob POST then PUT (OCI distribution specification 1.1), and a GET
+    before that where others have it."""
     match action:
         case SendBlob():
-            return 2 + action.ask
+            return 2 + action.ask + (action.origin is not None)
         case MergeTag():
             return 3
         case SendManifest() | SendIndex() | SetTag():

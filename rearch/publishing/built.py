@@ -17,8 +17,9 @@ from rearch.publishing.errors import ChangedAfterAudit, NotAudited, NothingToPub
 
 
 class Built(Struct, frozen=True, kw_only=True):
-    """An image with the folder that its blobs are in. `index` is what `documents` has under the index's digest.
+    """An image with the folder that its blobs are in (but for those of children with an origin).
 
+    `index` is what `documents` has under the index's digest.
     `documents`: digest -> the bytes of the index and of each manifest, checked. `not_started`: platforms that nobody
     has run.
     """
@@ -94,7 +95,7 @@ def _read(output: Path, row: ImageRow) -> Built:
         component=row.component,
         repository=row.repository,
         tag=row.tag,
-        index=_blob(top),
+        index=planned(top),
         children=children,
         annotations=index.annotations or _from_config(layout, top, children),
     )
@@ -139,9 +140,9 @@ def _child(layout: Path, entry: Descriptor, documents: dict[str, bytes]) -> Publ
     platform = entry.platform.known if entry.platform is not None and _is_image(entry) else None
     return PublishChild(
         platform=platform,
-        manifest=_blob(entry),
-        config=_blob(manifest.config),
-        layers=tuple(map(_blob, manifest.layers)),
+        manifest=planned(entry),
+        config=planned(manifest.config),
+        layers=tuple(map(planned, manifest.layers)),
     )
 
 
@@ -165,7 +166,8 @@ def _from_config(layout: Path, top: Descriptor, children: Sequence[PublishChild]
     return FrozenDict((config.labels if config is not None else None) or {})
 
 
-def _blob(descriptor: Descriptor) -> Blob:
+def planned(descriptor: Descriptor) -> Blob:
+    """A descriptor, as far as a plan needs it."""
     return Blob(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size)
 
 

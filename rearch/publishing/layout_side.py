@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rearch.errors import UsageError
+from rearch.model.reference import Reference
 from rearch.oci.layout import blob_path, link_blob, put_bytes, read_blob, start_layout, write_index_json
 from rearch.oci.layout_blobs import open_blob
 from rearch.oci.layout_files import has_size
@@ -18,7 +19,7 @@ from rearch.oci.types import INDEXES, MANIFESTS, REF_NAME, Descriptor, Index, Pl
 from rearch.planning.publish_targets import LayoutTarget, TagPlace
 from rearch.planning.publish_values import SendBlob
 from rearch.publishing.built import pointer
-from rearch.publishing.sides import Named
+from rearch.publishing.sides import BytesMoved, Named, ignore_moved
 
 
 class NotALayout(UsageError):
@@ -58,14 +59,20 @@ class LayoutSide:
     def has(self, repository: str, manifest: str) -> bool:
         return blob_path(self._layout(repository), manifest).is_file()
 
-    def send_blob(self, repository: str, order: SendBlob, source: Path) -> int:
+    def take_blob(self, repository: str, order: SendBlob, origin: Reference) -> bool:
+        del origin  # a folder shares nothing with a registry
+        return has_size(blob_path(self._layout(repository), order.blob.digest), order.blob.size)
+
+    def send_blob(self, repository: str, order: SendBlob, source: Path, moved: BytesMoved = ignore_moved) -> int:
         """Errors: WrongBlob, MissingBlob, of the source; NotALayout."""
         layout = self._started(repository)
         if has_size(blob_path(layout, order.blob.digest), order.blob.size):
             return 0
-        with open_blob(source.parents[2], pointer(order.blob)):
-            pass  # which reads and hashes all of it: a registry compares what comes, and here nobody else does
+        if order.origin is None:  # what is not of a layout was hashed by the cache that it comes from
+            with open_blob(source.parents[2], pointer(order.blob)):
+                pass  # which reads and hashes all of it: a registry compares what comes, and here nobody else does
         link_blob(source, layout, order.blob.digest)
+        moved(order.blob.size)
         return order.blob.size
 
     def put(self, repository: str, data: bytes, media_type: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from rearch.errors import ExitCode, RearchError, VerificationError, worst
+from rearch.model.frozen import NOTHING
 from rearch.planning.publish_targets import TagPlace
 from rearch.planning.publish_values import PublishPlan
 from rearch.publishing.errors import PublishedInPart
@@ -30,11 +31,15 @@ class Published(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """One image on one target. With an error, `tags` are those that were set before it; `missing` the others."""
+    """One image on one target. With an error, `tags` are those that were set before it; `missing` the others.
+
+    `adopted`: platform -> the image of others that stands in the index for it, by its digest.
+    """
 
     component: str
     place: str
     tags: tuple[Published, ...]
+    adopted: Mapping[str, str] = NOTHING
     missing: tuple[TagPlace, ...] = ()
     error: RearchError | None = None
 

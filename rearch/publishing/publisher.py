@@ -6,19 +6,23 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from rearch.errors import Interrupted, RearchError
+from rearch.model.reference import Reference
 from rearch.planning.publish import plan_publish, questions
 from rearch.planning.publish_targets import RegistryTarget, TagPlace, Target
-from rearch.planning.publish_values import LiveTag, PlannedImage, PublishOptions, PublishPlan
+from rearch.planning.publish_values import Blob, LiveTag, PlannedImage, PublishOptions, PublishPlan, SendBlob
 from rearch.publishing.built import Built
 from rearch.publishing.lag import Lag
 from rearch.publishing.outcome import PublishResult
 from rearch.publishing.phases import THREADS, Alarm, Phases, is_tampering
-from rearch.publishing.work import Work
+from rearch.publishing.progress import Sending
+from rearch.publishing.work import BlobFiles, Work
+from rearch.report import Moved
 
 if TYPE_CHECKING:
     from rearch.publishing.sides import LiveIndex, Side
@@ -32,6 +36,10 @@ def side_name(target: Target) -> str:
     return target.registry if isinstance(target, RegistryTarget) else str(target)
 
 
+def _no_files(origin: Reference, blob: Blob) -> Path:
+    raise AssertionError(f"{origin}: {blob.digest} is to be fetched, and nobody was to adopt anything")
+
+
 class _Known(Struct):
     """What the tags name. `failed`: places that could not be asked."""
 
@@ -41,7 +49,10 @@ class _Known(Struct):
 
 
 class Publisher:
-    """Publishes once. `open_side` makes the side of a target; `stop` ends what is under way, from any thread."""
+    """Publishes once. `open_side` makes the side of a target; `stop` ends what is under way, from any thread.
+
+    `files` fetches blobs of adopted images; not needed where nothing is adopted. `show` is told how far it is.
+    """
 
     def __init__(
         self,
@@ -51,12 +62,16 @@ class Publisher:
         *,
         say: Say,
         lag: Lag,
+        files: BlobFiles = _no_files,
+        show: Callable[[Moved], None] = lambda _moved: None,
         stop: Callable[[], None] = lambda: None,
     ) -> None:
         self._built = {one.image.component: one for one in built}
         self._options = options
         self._say = say
         self._lag = lag
+        self._files = files
+        self._show = show
         self._stop_all = stop
         self._stop = threading.Event()
         self._sides: dict[str, Side] = {}
@@ -82,7 +97,11 @@ class Publisher:
         alarm = Alarm()
         self._check(works, alarm)
         jobs = [self._phases(name, works, known, alarm).run for name in self._sides]
-        self._together(jobs, len(jobs))
+        try:
+            self._together(jobs, len(jobs))
+        finally:
+            for work in works[:1]:  # they share it
+                work.sending.end()
         return PublishResult(
             outcomes=tuple(work.outcome() for work in works), bytes_sent=sum(work.sent for work in works)
         )
@@ -116,12 +135,16 @@ class Publisher:
         )
 
     def _works(self, plan: PublishPlan, known: _Known) -> tuple[Work, ...]:
+        actions = (action for planned in plan.images for action in planned.actions)
+        sending = Sending((action for action in actions if isinstance(action, SendBlob)), self._show)
         return tuple(
             Work(
                 planned=planned,
                 built=self._built[planned.image.component],
                 side=self._sides[side_name(planned.target)],
                 lag=self._lag,
+                files=self._files,
+                sending=sending,
                 error=_failure(planned, known.failed),
             )
             for planned in plan.images

@@ -54,6 +54,8 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         for tag in outcome.tags
     ]
     found: dict[str, Any] = {"component": outcome.component, "repository": outcome.place, "tags": tags}
+    if outcome.adopted:
+        found["adopted"] = dict(outcome.adopted)
     if outcome.error is not None:
         found |= {"error": outcome.error.summary, "missing": [str(place) for place in outcome.missing]}
     return found

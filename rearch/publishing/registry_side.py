@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,16 +15,21 @@ from rearch.planning.publish_targets import TagPlace
 from rearch.planning.publish_values import SendBlob
 from rearch.publishing.built import pointer
 from rearch.publishing.journal import Journal
+from rearch.publishing.sides import BytesMoved, ignore_moved
 from rearch.registry.client import RegistryClient
 from rearch.registry.errors import NotInRegistry
 from rearch.registry.push import RegistryPusher
 
 if TYPE_CHECKING:
     from rearch.publishing.sides import Named
+    from rearch.registry.mount import Mounter
 
 
 class RegistrySide:
-    """One registry. `stop`: set when the run is to end; an upload is kept then, and gone on with by the next run."""
+    """One registry. `mounter` is called where something is adopted.
+
+    `stop`: set when the run is to end; an upload is kept then, and gone on with by the next run.
+    """
 
     def __init__(
         self,
@@ -32,12 +38,14 @@ class RegistrySide:
         pusher: RegistryPusher,
         journal: Journal,
         *,
+        mounter: Callable[[], Mounter],
         stop: threading.Event,
     ) -> None:
         self._registry = registry
         self._client = client
         self._pusher = pusher
         self._journal = journal
+        self._mounter = mounter
         self._stop = stop
 
     def tag(self, place: TagPlace) -> str | None:
@@ -64,7 +72,22 @@ class RegistrySide:
     def has(self, repository: str, manifest: str) -> bool:
         return self._pusher.head(self._place(repository).at(manifest)) is not None
 
-    def send_blob(self, repository: str, order: SendBlob, source: Path) -> int:
+    def take_blob(self, repository: str, order: SendBlob, origin: Reference) -> bool:
+        place, digest = self._place(repository), order.blob.digest
+        mounter = self._mounter()
+        if mounter.is_home(place, origin):
+            return True
+        known = self._journal.knows(place.place, digest)
+        if known and self._pusher.has_blob(place, digest):
+            return True
+        sources = (*self._sources(repository, order), *mounter.sources(place, origin))
+        mounted = any(mounter.mount(place, digest, each) for each in dict.fromkeys(sources))
+        if mounted or (order.ask and not known and self._pusher.has_blob(place, digest)):
+            self._journal.sent(place.place, digest)
+            return True
+        return False
+
+    def send_blob(self, repository: str, order: SendBlob, source: Path, moved: BytesMoved = ignore_moved) -> int:
         place, digest = self._place(repository), order.blob.digest
         known = self._journal.knows(place.place, digest)
         if known and self._pusher.has_blob(place, digest):
@@ -80,7 +103,7 @@ class RegistrySide:
             checked=True,
             resume=self._journal.upload(place.place, digest),
             note=self._journal.note,
-            moved=self._go_on,
+            moved=self._watched(moved),
         )
         self._journal.sent(place.place, digest)
         return pushed.sent
@@ -108,10 +131,15 @@ class RegistrySide:
         known = [place.removeprefix(own) for place in self._journal.holders(order.blob.digest) if place.startswith(own)]
         return tuple(each for each in known if each != repository)[:1]
 
-    def _go_on(self, _done: int) -> None:
-        """Whether the next piece may go out. Errors: Interrupted."""
-        if self._stop.is_set():
-            raise Interrupted
+    def _watched(self, moved: BytesMoved) -> BytesMoved:
+        """Before each piece: whether it may go out. Errors: Interrupted."""
+
+        def go_on(done: int) -> None:
+            if self._stop.is_set():
+                raise Interrupted
+            moved(done)
+
+        return go_on
 
     def _place(self, repository: str) -> Reference:
         return Reference(registry=self._registry, repository=repository)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
 
+from rearch.model.reference import Reference
 from rearch.oci.types import (
     INDEXES,
     Descriptor,
@@ -22,6 +23,12 @@ from rearch.planning.publish_targets import TagPlace
 from rearch.planning.publish_values import SendBlob
 
 CONFIG_LIMIT = 8 << 20
+
+BytesMoved = Callable[[int], None]
+
+
+def ignore_moved(_done: int) -> None:
+    """Where nobody looks."""
 
 
 class Named(Struct, frozen=True, kw_only=True):
@@ -50,8 +57,14 @@ class Side(Protocol):
     def has(self, repository: str, manifest: str) -> bool:
         """Whether a manifest or index of this digest can be read."""
 
-    def send_blob(self, repository: str, order: SendBlob, source: Path) -> int:
-        """See that the blob is there; the bytes that were sent for it. The caller has hashed `source` in this run."""
+    def take_blob(self, repository: str, order: SendBlob, origin: Reference) -> bool:
+        """Whether a blob that others have at `origin` is there, or could be taken over without fetching it."""
+
+    def send_blob(self, repository: str, order: SendBlob, source: Path, moved: BytesMoved = ignore_moved) -> int:
+        """See that the blob is there; the bytes that were sent for it. The caller has hashed `source` in this run.
+
+        `moved` is told how many bytes are there by now.
+        """
 
     def put(self, repository: str, data: bytes, media_type: str) -> None:
         """Put a manifest or index under its digest."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from rearch.errors import RearchError
+from rearch.model.reference import Reference
 from rearch.oci.layout import blob_path
 from rearch.planning.publish_targets import TagPlace, place_name
 from rearch.planning.publish_values import (
+    Blob,
     PlannedImage,
     PlannedTag,
     PublishChild,
@@ -25,7 +29,12 @@ from rearch.publishing.lag import Lag
 from rearch.publishing.outcome import Outcome, Published
 
 if TYPE_CHECKING:
+    from rearch.publishing.progress import Sending
     from rearch.publishing.sides import Side
+
+
+# Where others have a blob -> a file with it, hashed.
+BlobFiles = Callable[[Reference, Blob], Path]
 
 
 class Work(Struct, kw_only=True):
@@ -35,6 +44,8 @@ class Work(Struct, kw_only=True):
     built: Built
     side: Side
     lag: Lag
+    files: BlobFiles
+    sending: Sending
     error: RearchError | None = None
     sent: int = 0
     set: dict[TagPlace, Published] = field(default_factory=dict)
@@ -71,8 +82,19 @@ class Work(Struct, kw_only=True):
 
     def send_blob(self, order: SendBlob) -> None:
         """Errors: those of the side."""
-        source = blob_path(self.built.layout, order.blob.digest)
-        self.sent += self.side.send_blob(self.planned.repository, order, source)
+        moved = self.sending.of(self.place, order.blob)
+        self._send(order, moved)
+        moved(order.blob.size)
+
+    def _send(self, order: SendBlob, moved: Callable[[int], None]) -> None:
+        if order.origin is None:
+            source = blob_path(self.built.layout, order.blob.digest)
+        elif self.side.take_blob(self.planned.repository, order, order.origin):
+            return
+        else:
+            source = self.files(order.origin, order.blob)
+            order = replace(order, ask=False, mount=None)
+        self.sent += self.side.send_blob(self.planned.repository, order, source, moved)
 
     def send_child(self, child: PublishChild) -> None:
         """A manifest, whose blobs were sent, or were there when somebody last looked."""
@@ -109,7 +131,7 @@ class Work(Struct, kw_only=True):
         """The same for one image."""
         self.side.forget(self.planned.repository)
         for blob in child.blobs:
-            self.send_blob(SendBlob(blob=blob, ask=True))
+            self.send_blob(SendBlob(blob=blob, ask=True, origin=child.origin))
         self._put(child.manifest.digest, child.manifest.media_type)
 
     def _put(self, digest: str, media_type: str) -> None:
@@ -142,6 +164,7 @@ class Work(Struct, kw_only=True):
             component=self.built.image.component,
             place=self.place,
             tags=tuple(self.set[tag.place] for tag in self.tags if tag.place in self.set),
+            adopted={str(child.platform): str(child.origin) for child in self.built.image.children if child.origin},
             missing=tuple(tag.place for tag in self.tags if tag.place not in self.set),
             error=self.error,
         )

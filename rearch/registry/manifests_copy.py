@@ -8,30 +8,23 @@ already is not fetched again.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from urllib.parse import quote
 
 from msgspec import Struct
 
-from rearch.errors import RearchError
 from rearch.formats.held import HeldDownloads
 from rearch.model.reference import Reference
 from rearch.oci.types import LAYERS, Descriptor, Manifest, read_document
-from rearch.registry.caller import Answer, Call
 from rearch.registry.client import RegistryClient
-from rearch.registry.errors import LoginWanted, NotInRegistry, RegistryRefused, TooLarge
-from rearch.registry.mirrors import mirrored
+from rearch.registry.errors import TooLarge
+from rearch.registry.mount import Mounter
 from rearch.registry.push import RegistryPusher
-from rearch.registry.push_errors import NoSuchRepository, ReadOnlyRegistry
-from rearch.registry.upload_place import next_location
 
 # Fewer than the connections to a host: sending must not wait for what sends.
 PARALLEL = 3
 _FOREIGN = ("foreign", "nondistributable")
-_CREATED = 201
 
 
 class Copy(Struct, frozen=True, kw_only=True):
@@ -91,21 +84,14 @@ class ImageCopier:
         self._client = client
         self.pusher = pusher
         self._target = target
-        self._mirrors = mirrors
+        self._mounter = Mounter(client, mirrors, say)
         self._held = HeldDownloads(cache / "downloads")
         self._limit = limit
         self._say = say
-        # Repositories that turned out not to be mounted from.
-        self._closed: set[str] = set()
-        self._lock = threading.Lock()
-
-    @property
-    def _pushing(self) -> frozenset[str]:
-        return frozenset([f"repository:{self._target.repository}:pull,push"])
 
     def is_home(self, source: Reference) -> bool:
         """Whether what is read there is in the target's repository already."""
-        return mirrored(source, self._mirrors).place == self._target.place
+        return self._mounter.is_home(self._target, source)
 
     def needed(self, copies: Iterable[Copy]) -> tuple[Needed, ...]:
         """Those that the target does not have. Sends nothing. Errors: those of RegistryClient.manifest and .head."""
@@ -154,8 +140,8 @@ class ImageCopier:
         yield from (future.result() for future in futures)
 
     def _blob(self, source: Reference, blob: Descriptor) -> Copied:
-        for repository in self._mountable(source):
-            if self._mount(blob.digest, repository):
+        for repository in self._mounter.sources(self._target, source):
+            if self._mounter.mount(self._target, blob.digest, repository):
                 return Copied(mounted=1)
         if self.pusher.has_blob(self._target, blob.digest):
             return Copied(there=1)
@@ -166,57 +152,6 @@ class ImageCopier:
         file = self._held.get(blob.hex, lambda into: self._client.fetch_blob(source, blob, into))
         pushed = self.pusher.push_blob(self._target, blob, file, missing=True)
         return Copied(sent=1, size=blob.size) if pushed.how == "sent" else Copied(there=1)
-
-    def _mountable(self, source: Reference) -> tuple[str, ...]:
-        """Repositories of the target's registry that have what `source` has: the one that it names, its mirror."""
-        places = (source, mirrored(source, self._mirrors))
-        same = [each.repository for each in places if each.registry == self._target.registry]
-        return tuple(each for each in dict.fromkeys(same) if each not in self._closed)
-
-    def _mount(self, digest: str, repository: str) -> bool:
-        """Ask for a mount. Who answers with the beginning of an upload does not mount from there."""
-        what = f"{self._target.place}: blob {digest[:19]}... from {repository}"
-        query = f"?mount={quote(digest)}&from={quote(repository, safe='')}"
-        call = Call(
-            method="POST",
-            registry=self._target.registry,
-            path=f"/v2/{self._target.repository}/blobs/uploads/{query}",
-            what=what,
-            scopes=self._pushing | {f"repository:{repository}:pull"},
-            good=(201, 202),
-        )
-        try:
-            answer = self._client.caller.ask(call, 1 << 16)
-        except (LoginWanted, NotInRegistry, RegistryRefused, NoSuchRepository, ReadOnlyRegistry):
-            # If it is the target that refuses, sending the bytes will say so, and better.
-            self._close(repository)
-            return False
-        if answer.status == _CREATED:
-            return True
-        self._close(repository)
-        self._cancel(answer, what)
-        return False
-
-    def _close(self, repository: str) -> None:
-        with self._lock:
-            self._closed.add(repository)
-
-    def _cancel(self, answer: Answer, what: str) -> None:
-        """Forget the upload that was begun for nothing. The registry would, after days: no failure matters."""
-        registry = self._target.registry
-        try:
-            home = self._client.caller.wire.sites.of_registry(registry).url
-            call = Call(
-                method="DELETE",
-                registry=registry,
-                path=next_location(answer, what, registry, home),
-                what=what,
-                scopes=self._pushing,
-                good=(200, 202, 204, 404, 405),
-            )
-            self._client.caller.ask(call, 1 << 16)
-        except RearchError as error:
-            self._say(f"{what}: an upload was begun and could not be ended: {error.summary}")
 
 
 def _travels(layer: Descriptor) -> bool:

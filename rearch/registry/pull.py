@@ -12,7 +12,7 @@ from rearch.formats.archive_errors import CannotWrite
 from rearch.formats.held import HeldDownloads
 from rearch.model.platform import Platform
 from rearch.model.reference import Reference, parse_reference
-from rearch.model.step import RegistryOrigin
+from rearch.model.step_images import RegistryOrigin
 from rearch.oci.layout import link_blob
 from rearch.oci.types import LAYERS, Descriptor, ImageConfig, Manifest, known_platform, read_document
 from rearch.registry.client import RegistryClient
@@ -45,7 +45,7 @@ class RegistryPuller:
         self._config(name, manifest.config, platform, layout)
         layers = tuple({layer.digest: layer for layer in manifest.layers}.values())
         for layer in layers:
-            _check_layer(name, layer, work.limits.download_bytes)
+            check_layer(name, layer, work.limits.download_bytes)
         self._layers(name, layers, layout, work)
 
     def _manifest(self, name: Reference, layout: Path, work: Workspace) -> Manifest:
@@ -72,7 +72,7 @@ class RegistryPuller:
             raise TooLarge(f"{name.name}: config", config.size, CONFIG_LIMIT)
         place = self._held.get(config.hex, lambda into: self._client.fetch_blob(name, config, into))
         found = read_document(ImageConfig, place.read_bytes(), f"{name.name}: config")
-        _check_platform(name, found, platform)
+        check_platform(name, found, platform)
         link_blob(place, layout, config.digest)
 
     def _layers(self, name: Reference, layers: tuple[Descriptor, ...], layout: Path, work: Workspace) -> None:
@@ -134,7 +134,8 @@ def _raise_first(futures: list[Future[None]]) -> None:
         raise error
 
 
-def _check_platform(name: Reference, config: ImageConfig, platform: Platform) -> None:
+def check_platform(name: Reference, config: ImageConfig, platform: Platform) -> None:
+    """Exactly this platform; where the config states no variant, any of the architecture. Errors: WrongPlatform."""
     found = config.platform
     if config.variant is None and (config.os, config.architecture) == (platform.os, platform.oci_architecture):
         found = platform
@@ -144,8 +145,11 @@ def _check_platform(name: Reference, config: ImageConfig, platform: Platform) ->
         raise WrongPlatform(name.name, platform, str(written or raw))
 
 
-def _check_layer(name: Reference, layer: Descriptor, limit: int) -> None:
-    """Before any layer is fetched. A layer's type can be that of ours and still name URLs: those are not used."""
+def check_layer(name: Reference, layer: Descriptor, limit: int) -> None:
+    """Before any layer is fetched. A layer's type can be that of ours and still name URLs: those are not used.
+
+    `limit` in bytes. Errors: ForeignLayer, UnknownDocument, TooLarge.
+    """
     if any(word in layer.media_type for word in _FOREIGN):
         raise ForeignLayer(name.name, layer.media_type, layer.urls or ())
     if layer.media_type not in LAYERS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rearch.errors import VerificationError
-from rearch.model.step import AuditInputs
+from rearch.model.step_images import AuditInputs
 from rearch.oci.audit import AuditReport, Finding, audit_image
 from rearch.oci.layout import read_image
 from rearch.steps.ports import Outcome, Workspace

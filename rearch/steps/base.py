@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from rearch.errors import VerificationError
 from rearch.model.platform import Platform
-from rearch.model.step import BaseInputs, DebianOrigin, DiskOrigin, RegistryOrigin
+from rearch.model.step_images import BaseInputs, DebianOrigin, DiskOrigin, RegistryOrigin
 from rearch.oci.base_layers import check_base_layers
 from rearch.oci.layout import (
     LayoutImage,

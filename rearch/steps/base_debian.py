@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from rearch.model.platform import Platform
-from rearch.model.step import DebianOrigin
+from rearch.model.step_images import DebianOrigin
 from rearch.oci.entry import LayerEntry
 from rearch.oci.layer import MadeLayer, make_layer
 from rearch.oci.layout import LayoutImage, put_bytes

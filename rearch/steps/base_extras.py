@@ -16,7 +16,7 @@ from rearch.errors import UsageError
 from rearch.formats.accounts import LEAST, AccountTables, parse_tables, with_declared
 from rearch.formats.tree import link_text
 from rearch.model.image import Accounts, Directory
-from rearch.model.step import DebianOrigin
+from rearch.model.step_images import DebianOrigin
 from rearch.oci.entry import EntryKind, LayerEntry
 from rearch.steps.base_certificates import certificate_files
 from rearch.steps.base_tree import LeavesTree, file_inside, inside

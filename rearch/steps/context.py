@@ -16,7 +16,7 @@ from typing import Literal
 from rearch.errors import UsageError, VerificationError
 from rearch.formats.clone import link_file
 from rearch.formats.tree import path_digest, walk
-from rearch.model.step import ContextFile
+from rearch.model.step_images import ContextFile
 from rearch.steps.ports import Workspace
 
 FILE, PROGRAM = 0o644, 0o755

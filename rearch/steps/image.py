@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rearch.model.frozen import FrozenDict
-from rearch.model.step import ImageInputs
+from rearch.model.step_images import ImageInputs
 from rearch.oci.layout import put_bytes, start_layout, write_index_json
 from rearch.oci.order import BuiltImage, ImageOrder
 from rearch.oci.types import (

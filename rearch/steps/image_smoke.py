@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from rearch.formats.printable import printable
 from rearch.model.command import Command, Completed
 from rearch.model.smoke import Smoke
-from rearch.model.step import ImageSmokeInputs
+from rearch.model.step_images import ImageSmokeInputs
 from rearch.oci.extract import extract_tree
 from rearch.oci.image_tree import read_tree
 from rearch.oci.layout import read_image

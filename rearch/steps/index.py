@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from rearch.model.platform import Platform
-from rearch.model.step import IndexInputs
+from rearch.model.step_images import IndexInputs
 from rearch.oci.layout import blob_path, link_blob, put_bytes, read_image, start_layout, write_index_json
 from rearch.oci.types import DOCKER_INDEX, OCI_INDEX, REF_NAME, Descriptor, Index, PlatformObject, document_bytes
 from rearch.steps.layout_artifacts import layout_artifacts

@@ -5,14 +5,9 @@ from __future__ import annotations
 from typing import assert_never
 
 from rearch.model.step import (
-    AuditInputs,
-    BaseInputs,
     CompileInputs,
     FetchInputs,
     GenerateInputs,
-    ImageInputs,
-    ImageSmokeInputs,
-    IndexInputs,
     Inputs,
     ModulesInputs,
     PatchInputs,
@@ -21,6 +16,7 @@ from rearch.model.step import (
     ToolchainInputs,
     VerifyInputs,
 )
+from rearch.model.step_images import AuditInputs, BaseInputs, ImageInputs, ImageSmokeInputs, IndexInputs
 from rearch.steps.ports import Outcome, Ports, Workspace
 
 

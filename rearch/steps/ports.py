@@ -12,7 +12,8 @@ from rearch.model.command import Command, Completed
 from rearch.model.limits import Limits
 from rearch.model.platform import Platform
 from rearch.model.source import DebianPackage, PinnedSource
-from rearch.model.step import Artifact, DebianOrigin, RegistryOrigin, Result, ToolchainInputs
+from rearch.model.step import Artifact, Result, ToolchainInputs
+from rearch.model.step_images import DebianOrigin, RegistryOrigin
 
 if TYPE_CHECKING:
     from rearch.oci.order import BuiltImage, ImageOrder

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 
+from tests.bench.bundle import bundle
 from tests.bench.images import images
 from tests.bench.measure import Figure
 from tests.bench.memory import memory
 from tests.bench.noop import noop
+from tests.bench.overlay import overlay
 from tests.bench.planning import planning
 from tests.bench.publish import publish
 from tests.bench.schedule import schedule
+from tests.bench.volumes import volumes
 
 ALL: dict[str, Callable[[], Iterator[Figure]]] = {
     "noop": noop,
@@ -19,7 +22,10 @@ ALL: dict[str, Callable[[], Iterator[Figure]]] = {
     "schedule": schedule,
     "memory": memory,
     "images": images,
+    "bundle": bundle,
     "publish": publish,
+    "volumes": volumes,
+    "overlay": overlay,
 }
 
 

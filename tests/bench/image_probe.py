@@ -26,7 +26,8 @@ from rearch.model.command import Command
 from rearch.model.frozen import FrozenDict
 from rearch.model.limits import Limits
 from rearch.model.platform import Platform, parse_platform
-from rearch.model.step import Artifact, AuditInputs, ContextFile, ImageInputs, IndexInputs, Inputs, Result, StepKind
+from rearch.model.step import Artifact, Inputs, Result, StepKind
+from rearch.model.step_images import AuditInputs, ContextFile, ImageInputs, IndexInputs
 from rearch.steps.perform import Performer
 from rearch.steps.ports import Need, Outcome, Ports, Workspace
 

@@ -68,7 +68,7 @@ from rearch.registry.push import RegistryPusher
 import rearch.registry.upload
 host, repository, source, digest, answer = sys.argv[1:]
 with RegistryClient() as client, Journal(Path(answer).parent / "journal" / repository, host) as journal:
-    side = RegistrySide(host, client, RegistryPusher(client), journal, stop=threading.Event())
+    side = RegistrySide(host, client, RegistryPusher(client), journal, mounter=None, stop=threading.Event())
     blob = Blob(digest=digest, size=Path(source).stat().st_size, media_type=OCI_LAYER)
     started = time.perf_counter()
     sent = side.send_blob(repository, SendBlob(blob=blob, ask=False), Path(source))

@@ -24,9 +24,12 @@ BUILD = ("build", "--arch", "arm64")
 
 
 def states(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Inode, time of change of content, and of anything, for all that lies in a folder."""
+    """Inode, time of change of content, and of anything, for all that lies in a folder but what tells of runs."""
     found = {}
-    for path in (folder, *sorted(folder.rglob("*"))):
+    told = {folder / "history.jsonl", folder / "report.html", folder / ".rearch/runs"}
+    for path in sorted(folder.rglob("*")):
+        if told & {path, *path.parents}:
+            continue
         status = path.lstat()
         found[str(path.relative_to(folder))] = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
     return found

@@ -20,8 +20,9 @@ from tests.support.warm_cache import demo
 
 USAGE, FAILED = ExitCode.USAGE, ExitCode.FAILED
 TASKS = {
-    *("build", "plan", "lock", "audit", "validate", "publish", "manifest", "inspect"),
+    *("build", "plan", "lock", "audit", "validate", "publish", "report", "manifest", "inspect"),
     *("fixes", "schema", "doctor", "clean", "gc"),
+    *("volumes", "overlay", "rehearse", "bundle.scan", "bundle.refit", "bundle.verify", "place.write", "place.check"),
 }
 BUILD = ("build", "--arch", "arm64")
 

@@ -31,7 +31,7 @@ from rearch.model.image import Accounts
 from rearch.model.lock import PinnedPackages
 from rearch.model.platform import Platform, parse_platform
 from rearch.model.source import DebianPackage
-from rearch.model.step import BaseInputs, DebianOrigin
+from rearch.model.step_images import BaseInputs, DebianOrigin
 from rearch.oci.layout import read_image
 from rearch.steps.base import run_base
 from rearch.steps.base_certificates import certificate_files

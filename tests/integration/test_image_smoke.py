@@ -15,7 +15,8 @@ import pytest
 from rearch.host.emulators import Emulators
 from rearch.model.platform import Platform, host_platform, parse_platform
 from rearch.model.smoke import Smoke
-from rearch.model.step import ImageSmokeInputs, StepKind
+from rearch.model.step import StepKind
+from rearch.model.step_images import ImageSmokeInputs
 from rearch.steps.image_smoke import run_image_smoke
 from rearch.steps.image_smoke_run import WORKER
 from rearch.steps.ports import Outcome, Workspace

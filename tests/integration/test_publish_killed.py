@@ -15,6 +15,7 @@ from rearch.publishing.built import read_built
 from rearch.publishing.journal import FOLDER, Journal
 from rearch.publishing.registry_side import RegistrySide
 from rearch.registry.client import RegistryClient
+from rearch.registry.mount import Mounter
 from rearch.registry.push import RegistryPusher
 from rearch.registry.upload_place import Upload
 from tests.support.built_output import BOTH, add_built, make_project, noise
@@ -127,4 +128,6 @@ def test_a_large_blob_is_gone_on_with(tmp_path: Path) -> None:
 
 def side(server: Server, client: RegistryClient, journal: Journal) -> RegistrySide:
     pusher = RegistryPusher(client, chunk=PART)
-    return RegistrySide(server.host, client, pusher, journal, stop=threading.Event())
+    return RegistrySide(
+        server.host, client, pusher, journal, mounter=lambda: Mounter(client, {}, print), stop=threading.Event()
+    )

@@ -21,7 +21,7 @@ from rearch.model.lock import PinnedBase
 from rearch.model.platform import parse_platform
 from rearch.model.reference import Reference, parse_reference
 from rearch.model.settings import RegistrySettings
-from rearch.model.step import RegistryOrigin
+from rearch.model.step_images import RegistryOrigin
 from rearch.oci.layout import start_layout
 from rearch.oci.types import BadDocument, Descriptor, PlatformObject, descriptor_of, readable
 from rearch.planning.bases import BaseWithoutPlatform, manifest_for

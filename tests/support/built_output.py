@@ -68,6 +68,7 @@ def add_built(
             parse_platform(platform),
             layers[platform] if layers is not None else _layers(platform, f"{name} {build}"),
             compress=compress,
+            types=types,
             **more,
         )
         for platform in platforms

@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
+from rearch.host.binfmt import turn
 from rearch.host.emulators import BINFMT, binfmt_handler
 from rearch.model.platform import Platform
 from tests.support.needs import elsewhere, need_program, unmet
@@ -109,7 +110,7 @@ def _answers(folder: Path) -> bool:
 @contextmanager
 def no_emulation(platform: Platform) -> Iterator[None]:
     """Nobody registers an emulator meanwhile; on a machine that has one for good, the test is for another machine."""
-    with _turn(platform):
+    with turn(platform):
         if binfmt_handler(platform) is not None:
             elsewhere(f"a kernel that does not run {platform}")
         if not (BINFMT / "status").exists():
@@ -123,7 +124,7 @@ def emulation(platform: Platform) -> Iterator[None]:
     need_program(f"qemu-{platform.arch.qemu}-static", "qemu-user-static")
     need_program("update-binfmts", "binfmt-support")
     name = f"qemu-{platform.arch.qemu}"
-    with _turn(platform):
+    with turn(platform):
         there = binfmt_handler(platform) is not None
         if not there:
             _register(name, platform)
@@ -132,14 +133,6 @@ def emulation(platform: Platform) -> Iterator[None]:
         finally:
             if not there:
                 subprocess.run(("update-binfmts", "--disable", name), check=True, capture_output=True)
-
-
-@contextmanager
-def _turn(platform: Platform) -> Iterator[None]:
-    """Workers take turns in changing what the kernel knows of a platform."""
-    with (Path(tempfile.gettempdir()) / f"rearch-binfmt-{platform.slug}.lock").open("a") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        yield
 
 
 def _register(name: str, platform: Platform) -> None:

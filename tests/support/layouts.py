@@ -17,8 +17,9 @@ from rearch.model.digest import Digest
 from rearch.model.platform import Platform
 from rearch.oci.layout import LayoutImage, put_bytes, read_image, start_layout, write_index_json
 from rearch.oci.types import (
+    DOCKER_CONFIG,
+    DOCKER_MANIFEST,
     OCI_CONFIG,
-    OCI_LAYER,
     OCI_MANIFEST,
     Descriptor,
     ImageConfig,
@@ -26,7 +27,9 @@ from rearch.oci.types import (
     PlatformObject,
     RootFs,
     RunConfig,
+    Types,
     document_bytes,
+    layer_type,
 )
 
 
@@ -92,12 +95,19 @@ def make_tar(things: Iterable[Thing]) -> bytes:
 
 
 def add_image(
-    layout: Path, platform: Platform, layers: Sequence[Sequence[Thing]], *, compress: bool = False, **run: Any
+    layout: Path,
+    platform: Platform,
+    layers: Sequence[Sequence[Thing]],
+    *,
+    compress: bool = False,
+    types: Types = "oci",
+    **run: Any,
 ) -> Descriptor:
     """Put an image into a layout that was started; `run` are fields of RunConfig. The manifest's descriptor."""
     tars = [make_tar(things) for things in layers]
     blobs = [gzip.compress(tar, 1, mtime=0) if compress else tar for tar in tars]
-    kind = f"{OCI_LAYER}+gzip" if compress else OCI_LAYER
+    kind = layer_type(types, "gzip" if compress else "")
+    manifest_type, config_type = (OCI_MANIFEST, OCI_CONFIG) if types == "oci" else (DOCKER_MANIFEST, DOCKER_CONFIG)
     row = PlatformObject.of(platform)
     config = ImageConfig(
         architecture=row.architecture,
@@ -107,10 +117,11 @@ def add_image(
         rootfs=RootFs(diff_ids=tuple(str(Digest.of(tar)) for tar in tars)),
     )
     manifest = Manifest(
-        config=put_bytes(layout, document_bytes(config), OCI_CONFIG),
+        media_type=manifest_type,
+        config=put_bytes(layout, document_bytes(config), config_type),
         layers=tuple(put_bytes(layout, blob, kind) for blob in blobs),
     )
-    return put_bytes(layout, document_bytes(manifest), OCI_MANIFEST, platform=row)
+    return put_bytes(layout, document_bytes(manifest), manifest_type, platform=row)
 
 
 def make_image(

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from rearch.errors import RearchError
 from rearch.model.digest import Digest
+from rearch.model.reference import Reference
 from rearch.oci.types import INDEXES, Descriptor, Index, Manifest, PlatformObject, read_document
 from rearch.planning.publish_targets import TagPlace
 from rearch.planning.publish_values import SendBlob
-from rearch.publishing.sides import Named
+from rearch.publishing.sides import BytesMoved, Named, ignore_moved
 from rearch.registry.push_errors import BlobMissing, SourceChanged
 
 
@@ -64,7 +65,11 @@ class MemorySide:
             return False
         return (repository, manifest) in self.manifests
 
-    def send_blob(self, repository: str, order: SendBlob, source: Path) -> int:
+    def take_blob(self, repository: str, order: SendBlob, origin: Reference) -> bool:
+        self._call(f"take {repository}@{order.blob.digest} from {origin.place}")
+        return (repository, order.blob.digest) in self.blobs
+
+    def send_blob(self, repository: str, order: SendBlob, source: Path, moved: BytesMoved = ignore_moved) -> int:
         self._call(f"blob {repository}@{order.blob.digest}")
         if (repository, order.blob.digest) in self.blobs:
             return 0
@@ -72,6 +77,7 @@ class MemorySide:
         if (found := str(Digest.of(data))) != order.blob.digest:
             raise SourceChanged(source, order.blob.digest, found)
         self.blobs[repository, order.blob.digest] = data
+        moved(len(data))
         return len(data)
 
     def put(self, repository: str, data: bytes, media_type: str) -> None:

@@ -263,3 +263,34 @@ func main() {
 	fmt.Println("usage:", os.Args[0], "DIR... -- COMMAND, or stage2 DIR...")
 }
 """
+
+GIDDYUP = """\
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/Sirupsen/logrus"
+	"github.com/cloudnautique/giddyup/version"
+	"github.com/urfave/cli"
+)
+
+func main() {
+	app := &cli.App{Name: "giddyup", Version: version.VERSION, Action: run}
+	if err := app.Run(os.Args); err != nil {
+		logrus.Fatalf("%v", err)
+	}
+}
+
+func run(c *cli.Context) error {
+	fmt.Println("OK")
+	return nil
+}
+"""
+
+GIDDYUP_VERSION = """\
+package version
+
+var VERSION = "dev"
+"""

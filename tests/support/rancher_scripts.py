@@ -51,3 +51,27 @@ if [ -n "$DOCKER_BRIDGE" ] && [ -n "$METADATA_IP" ]; then
 fi
 exec "$@"
 """
+
+# swarmkit's script, as far as the recipe edits it: it removes nodes in three places, and asks the engine eight times.
+SWARMKIT = r"""#!/bin/bash
+engine_says() { echo $(curl -s --unix-socket /var/run/docker.sock http::/info | jq -r $1); }
+remove_old_hosts() {
+  echo "the old way" && docker node rm --force everybody
+}
+reconcile_node() {
+  remove_old_hosts
+  nodes=$(curl -s --unix-socket /var/run/docker.sock http::/nodes)
+  echo $(echo $nodes | jq length) nodes
+  unreachable_manager_nodes='[{"ID": "far"}]'
+  manager_unreachable_count=0
+  if [ "$manager_unreachable_count" -gt "0" ]; then
+    docker node rm far
+  fi
+  for hostname in $(echo $nodes | jq -r 'map(select(.Status.State=="down"))  | .[].Description.Hostname'); do
+    docker node rm $hostname
+  done
+}
+# In upstream's script six more lines ask so:
+# http::/ http::/ http::/ http::/ http::/ http::/
+reconcile_node
+"""

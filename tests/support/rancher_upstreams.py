@@ -22,6 +22,8 @@ from tests.support.rancher_libraries import CLI, LOGRUS, METADATA, METADATA_CHAN
 from tests.support.rancher_programs import (
     AGENT,
     AGENT_UTILITIES,
+    GIDDYUP,
+    GIDDYUP_VERSION,
     HEALTHCHECK,
     PLUGIN_MANAGER,
     PLUGIN_MANAGER_NETWORK,
@@ -29,7 +31,7 @@ from tests.support.rancher_programs import (
     SCHEDULER_METADATA,
     SHARE_MNT,
 )
-from tests.support.rancher_scripts import HAPROXY_RELOAD, HAPROXY_TEMPLATE, START
+from tests.support.rancher_scripts import HAPROXY_RELOAD, HAPROXY_TEMPLATE, START, SWARMKIT
 from tests.support.repositories import Content, Executable, Repository, make_repository
 
 TAGS = {
@@ -38,6 +40,7 @@ TAGS = {
     "scheduler": "v0.8.6",
     "agent": "v0.13.11",
     "share-mnt": "v1.0.0",
+    "giddyup": "v0.14.0",
 }
 
 _VENDOR: dict[str, Content] = {
@@ -76,6 +79,8 @@ _SOURCES: Mapping[str, Mapping[str, Content]] = {
         **_VENDOR,
     },
     "share-mnt": {"main.go": SHARE_MNT},
+    "giddyup": {"main.go": GIDDYUP, "version/version.go": GIDDYUP_VERSION, **_VENDOR},
+    "swarmkit-catalog": {"images/swarmkit/run.sh": Executable(SWARMKIT)},
 }
 
 
@@ -92,9 +97,11 @@ def source_files(repository: str) -> dict[str, Content]:
 
 
 def make_upstreams(folder: Path) -> dict[str, Repository]:
-    """All five repositories below `folder`, each with a commit after the tagged one, by their names."""
+    """All seven repositories below `folder`, each with a commit after the tagged one, by their names."""
     made: dict[str, Repository] = {}
     for name, tag in TAGS.items():
         made[name] = make_repository(folder / name, source_files(name), tag=tag, annotated=True)
         made[name].commit({**source_files(name), "CHANGES": "later\n"}, "later work")
+    # Its recipe names a commit, not a tag.
+    made["swarmkit-catalog"] = make_repository(folder / "swarmkit-catalog", source_files("swarmkit-catalog"))
     return made

@@ -8,9 +8,12 @@ import random
 import tarfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rearch.model.platform import parse_platform
+from rearch.oci.layout import blob_path, read_blob
 from rearch.oci.types import (
+    DOCKER_CONFIG,
     DOCKER_INDEX,
     DOCKER_MANIFEST,
     OCI_CONFIG,
@@ -26,6 +29,7 @@ from rearch.oci.types import (
     descriptor_of,
     document_bytes,
     layer_type,
+    read_document,
 )
 from tests.support.registry import Server
 
@@ -77,13 +81,21 @@ def put_image(
     kind = OCI_MANIFEST if types == "oci" else DOCKER_MANIFEST
     manifest = Manifest(
         media_type=kind,
-        config=descriptor_of(OCI_CONFIG, config),
+        config=descriptor_of(OCI_CONFIG if types == "oci" else DOCKER_CONFIG, config),
         layers=(*described, *extra_layers),
     )
     data = document_bytes(manifest)
     found = descriptor_of(kind, data, platform=wanted)
     server.put_manifest(repository, tag or found.digest, data, kind)
     return Stored(manifest=found, layers=tuple(described))
+
+
+def put_from_layout(server: Server, repository: str, layout: Path, manifest: Descriptor, *, tag: str) -> None:
+    """Put an image that a layout has, to the byte."""
+    document = read_document(Manifest, read_blob(layout, manifest), "manifest")
+    for blob in (document.config, *document.layers):
+        server.put_blob(repository, blob_path(layout, blob.digest).read_bytes())
+    server.put_manifest(repository, tag, read_blob(layout, manifest), manifest.media_type)
 
 
 def put_index(

@@ -2,6 +2,7 @@
 
 writer(ARM64, "/made", b"text")     # creates the file with that text, and exits with 0
 failing(ARM64, 3)                   # exits with 3
+waiting(ARM64)                      # does nothing, for ever
 """
 
 from __future__ import annotations
@@ -24,6 +25,14 @@ def failing(platform: Platform, code: int) -> bytes:
     if platform.arch.elf_machine == EM_X86_64:
         return _program(platform, b"\xbf" + struct.pack("<I", code) + _AMD64_EXIT)
     return _program(platform, _words(_move(0, code), _move(8, 93), _SVC))
+
+
+def waiting(platform: Platform) -> bytes:
+    """Waits until it is killed: pause(2), on ARM ppoll(2) of nothing; again after every signal."""
+    if platform.arch.elf_machine == EM_X86_64:
+        return _program(platform, bytes.fromhex("b822000000 0f05 ebf7"))  # mov eax,34; syscall; jmp back
+    nothing = [_move(register, 0) for register in range(5)]
+    return _program(platform, _words(*nothing, _move(8, 73), _SVC, 0x14000000 | (-7 & 0x3FFFFFF)))
 
 
 def _program(platform: Platform, code: bytes) -> bytes:

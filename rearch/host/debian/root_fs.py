@@ -19,7 +19,7 @@ from rearch.host.debian.root_fs_tree import RootTree
 from rearch.host.debian.suites import is_merged
 from rearch.model.platform import Platform
 from rearch.model.source import DebianPackage
-from rearch.model.step import DebianOrigin
+from rearch.model.step_images import DebianOrigin
 from rearch.steps.ports import Workspace
 
 # As distroless images have them, and scanners read them: https://github.com/GoogleContainerTools/distroless,

@@ -56,28 +56,33 @@ class Engine:
         self._api = api
         self.name = name
         self.endpoint = endpoint
-        with _asked("say what it is"):
+        with asked("say what it is"):
             self.facts = _facts(api.info(), api.networks(names=["bridge"]))
+
+    @property
+    def api(self) -> APIClient:
+        """The SDK's client, for the modules beside this one."""
+        return self._api
 
     def load(self, archive: Path) -> tuple[str, ...]:
         """Load a docker archive. Returns what the engine says it has loaded: names, or ids of images without one.
 
         Errors: EngineFailed, EngineDropped.
         """
-        with archive.open("rb") as data, _asked(f"load {archive.name}"):
+        with archive.open("rb") as data, asked(f"load {archive.name}"):
             return _loaded(self._api.load_image(_pieces(data)), archive.name)
 
     def tag(self, image: str, name: str) -> None:
         """Give an image a further name, `repository:tag`. Errors: EngineFailed, EngineDropped."""
         repository, _, tag = name.rpartition(":")
-        with _asked(f"name {image} {name}"):
+        with asked(f"name {image} {name}"):
             self._api.tag(image, repository, tag)
 
     def has(self, name: str) -> bool:
         """Whether there is an image of that name. Errors: EngineFailed, EngineDropped."""
         from docker.errors import ImageNotFound
 
-        with _asked(f"look for {name}"):
+        with asked(f"look for {name}"):
             try:
                 self._api.inspect_image(name)
             except ImageNotFound:
@@ -91,7 +96,7 @@ class Engine:
         """
         from docker.errors import ImageNotFound
 
-        with _asked(f"remove {name}"):
+        with asked(f"remove {name}"):
             try:
                 self._api.remove_image(name, force=True)
             except ImageNotFound:
@@ -100,7 +105,7 @@ class Engine:
     def save(self, name: str, into: Path) -> int:
         """Write the image as a docker archive into a file; the number of bytes. Errors: EngineFailed, EngineDropped."""
         size = 0
-        with _asked(f"save {name}"), into.open("wb") as file:
+        with asked(f"save {name}"), into.open("wb") as file:
             for piece in self._api.get_image(name, chunk_size=PIECE):
                 size += file.write(piece)
         return size
@@ -162,8 +167,8 @@ def _tls(endpoint: Endpoint) -> Any:
 
 
 @contextmanager
-def _asked(doing: str) -> Iterator[None]:
-    """The SDK's errors as ours."""
+def asked(doing: str) -> Iterator[None]:
+    """The SDK's errors as ours. `doing`: what the engine is to do, in words that follow `to`."""
     from docker.errors import APIError, DockerException
     from requests.exceptions import RequestException
 

@@ -11,6 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from rearch.config.examples import EXAMPLES
+from rearch.config.manifest_spec import read_manifest_spec
 from rearch.config.reference import render_reference
 from rearch.config.schema import DRAFT, render_schemas
 from rearch.config.settings import has_variable, leaves, variable
@@ -22,7 +23,13 @@ from tests.support.yaml_projects import RECIPE, STACK, load
 
 ROOT = Path(__file__).parents[3]
 SCHEMAS = render_schemas()
-FILES = {"Recipe": "recipe.json", "StackFile": "stack.json", "Toolchain": "toolchain.json", "Settings": "settings.json"}
+FILES = {
+    "Recipe": "recipe.json",
+    "StackFile": "stack.json",
+    "Toolchain": "toolchain.json",
+    "Settings": "settings.json",
+    "ManifestSpec": "manifest-spec.json",
+}
 
 
 def errors(schema: str, text: str) -> list[str]:
@@ -84,6 +91,13 @@ def test_examples_fit_their_schemas(model: str) -> None:
     assert errors(FILES[model], EXAMPLES[model]) == []
 
 
+def test_the_example_of_a_spec_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yml"
+    path.write_text(EXAMPLES["ManifestSpec"])
+    spec = read_manifest_spec(path)
+    assert [str(name) for name in spec.names] == [f"registry.example.org/team/app:{tag}" for tag in ("1.0", "latest")]
+
+
 def test_the_examples_are_a_project(tmp_path: Path) -> None:
     files = {
         "recipes/s/stack.yaml": None,
@@ -120,7 +134,8 @@ def test_shipped_files_fit_their_schemas(path: Path) -> None:
         ("recipe.json", "summary: x", True),
         ("recipe.json", "name: a\ncolour: red", True),
         ("recipe.json", "name: a\nbuild: {go: {layout: x}}", True),
-        ("recipe.json", "name: a\nbuild: {go: {binaries: {}}}", True),
+        ("recipe.json", "name: a\nbuild: {go: {binaries: {}}}", False),
+        ("recipe.json", "name: a\nbuild: {go: {binaries: []}}", True),
         ("recipe.json", "name: a\nedits: [{file: x}]", True),
         ("recipe.json", "name: a\npatch: {fuzz: 4}", True),
         ("recipe.json", "name: a\nplatforms: {arm64: {edits: []}}", True),

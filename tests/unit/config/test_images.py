@@ -171,3 +171,10 @@ def test_defaults_of_a_stack_can_say_what_all_images_share(tmp_path: Path) -> No
     component = load(tmp_path, {"recipes/s/a.yaml": IMAGE, "recipes/s/stack.yaml": stack}).stacks[0].components[0]
     assert component.recipe.image is not None
     assert (component.recipe.image.media_types, component.recipe.image.user) == ("docker", "1:1")
+
+
+def test_a_binary_of_a_recipe_that_compiles_nothing_is_refused(tmp_path: Path) -> None:
+    script = RECIPE.replace("name: a\n", "name: b\n").replace("{a: .}", "{}") + "image: {repository: b}\n"
+    taker = RECIPE + "image: {repository: a, files: [{binary: b, component: b, to: /}]}\n"
+    (line,) = said(problems(tmp_path, {"recipes/s/a.yaml": taker, "recipes/s/b.yaml": script}))
+    assert "image.files[0].binary: b is none of (no binaries: it is an image alone)" in line

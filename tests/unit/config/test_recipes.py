@@ -198,7 +198,10 @@ WRONG = {
         ["9:29: smoke[0].timeout: 0 is too little: it must be over 0"],
     ),
     "nothing to run": (RECIPE + "smoke: [{run: []}]\n", ["9:15: smoke[0].run: at least 1 wanted, 0 given"]),
-    "no binaries": (RECIPE.replace("{a: .}", "{}"), ["8:15: build.go.binaries: at least 1 wanted, 0 given"]),
+    "no binaries": (
+        RECIPE.replace("{a: .}", "{}"),
+        ["8:15: build.go.binaries: no binaries are built and no image is made"],
+    ),
     "a binary that is a path": (
         RECIPE.replace("{a: .}", "{a: ., ../b: .}"),
         ['8:22: build.go.binaries."../b": a file name has letters'],
@@ -327,7 +330,7 @@ WRONG = {
     "linker flags that write elsewhere": (
         RECIPE.replace("{a: .}", "{}") + '    ldflags: [-s, "-X a.B=${{ commit }} -o x", --cpuprofile=x]\n',
         [
-            "8:15: build.go.binaries: at least 1 wanted",
+            "8:15: build.go.binaries: no binaries are built and no image is made",
             "9:19: build.go.ldflags[1]: -o cannot be used",
             "9:48: build.go.ldflags[2]: -cpuprofile cannot be used",
         ],

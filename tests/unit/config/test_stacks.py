@@ -102,8 +102,8 @@ def test_wrong_stacks(tmp_path: Path) -> None:
         "recipes/s/stack.yaml:1:1: summary is missing",
         "recipes/s/stack.yaml:2:20: platforms[1]: z80: no such platform; use one of linux/amd64, linux/arm64, "
         "linux/arm/v7, linux/arm/v6, linux/386, linux/riscv64, linux/ppc64le, linux/s390x",
-        "recipes/s/stack.yaml:3:1: unknown key colour; known: defaults, include, name, platforms, publish, "
-        "recipes, summary",
+        "recipes/s/stack.yaml:3:1: unknown key colour; known: bundles, defaults, include, name, platforms, "
+        "publish, recipes, summary, volumes",
         "recipes/s/stack.yaml:4:11: defaults: a mapping is wanted, not a list",
         "recipes/s/stack.yaml:5:10: include: a list is wanted, not the text x; write [x]",
     ]

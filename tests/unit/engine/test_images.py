@@ -108,7 +108,7 @@ def test_build_json_lists_images_and_keeps_those_of_others(tmp_path: Path, store
     _fill(store, plan, b"a")
     indexes = built_indexes(plan, store)
     output.collect_images(indexes)
-    output.write_index((), indexes)
+    output.write_index((), indexes, output.index())
     (entry,) = json.loads((tmp_path / "output/build.json").read_text())["images"]
     assert (entry["component"], entry["repository"], entry["tag"]) == ("test/hello", "team/hello", "1.0")
     assert entry["path"] == "images/team/hello"
@@ -116,10 +116,10 @@ def test_build_json_lists_images_and_keeps_those_of_others(tmp_path: Path, store
         ("linux/amd64", "sha256:" + "2" * 64, 3, "passed"),
         ("linux/arm64", "sha256:" + "3" * 64, 3, "passed"),
     ]
-    output.write_index((), ())
+    output.write_index((), (), output.index())
     assert json.loads((tmp_path / "output/build.json").read_text())["images"] == [entry]
     (tmp_path / "output/images/team/hello/index.json").unlink()
-    output.write_index((), ())
+    output.write_index((), (), output.index())
     assert json.loads((tmp_path / "output/build.json").read_text())["images"] == []
 
 

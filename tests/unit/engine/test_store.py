@@ -233,12 +233,12 @@ def test_build_json_keeps_what_other_builds_left(tmp_path: Path) -> None:
     results = built(_built(bench), bench.store)
     output = Output(tmp_path / "output", bench.store)
     output.collect(results)
-    output.write_index(results[:1])
-    output.write_index(results[1:])
+    output.write_index(results[:1], (), output.index())
+    output.write_index(results[1:], (), output.index())
     listed = [entry["path"] for entry in json.loads((tmp_path / "output/build.json").read_text())["binaries"]]
     assert listed == [f"bin/linux/{arch}/hello/{name}" for arch in ("amd64", "arm64") for name in ("hello", "hi")]
     (tmp_path / "output/bin/linux/arm64/hello/hello").unlink()
-    output.write_index(tuple(one for one in results if one.compiled.step.id.platform != ARM64))
+    output.write_index(tuple(one for one in results if one.compiled.step.id.platform != ARM64), (), output.index())
     listed = [entry["path"] for entry in json.loads((tmp_path / "output/build.json").read_text())["binaries"]]
     assert "bin/linux/arm64/hello/hello" not in listed
     assert "bin/linux/amd64/hello/hello" in listed

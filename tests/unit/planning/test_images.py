@@ -15,7 +15,8 @@ from rearch.model.lock import BaseName, Entry, Lock, NotLocked, PackagesName, Pi
 from rearch.model.platform import Platform
 from rearch.model.source import DebianFile, DebianPackage
 from rearch.model.stack import Component, Stack
-from rearch.model.step import BaseInputs, DebianOrigin, ImageInputs, IndexInputs, RegistryOrigin, Step
+from rearch.model.step import Step
+from rearch.model.step_images import BaseInputs, DebianOrigin, ImageInputs, IndexInputs, RegistryOrigin
 from rearch.planning.bases import BaseWithoutPlatform
 from rearch.planning.facts import Facts, Rendered
 from rearch.planning.graph import steps_of
@@ -24,6 +25,7 @@ from rearch.planning.keys import key_of, keys_of, step_document
 from rearch.planning.names import wanted_names
 from tests.support.plans import AMD64, ARM64, component, facts
 
+EMPTY = {"toolchain": "go-test", "go": {"binaries": {}}}
 SEEN: list[Mapping[str, Any]] = []
 
 
@@ -225,3 +227,10 @@ def test_what_one_index_joins_has_one_name() -> None:
         _made(replace(first, recipes=recipes))
     assert isinstance(raised.value, UsageError)
     assert raised.value.summary == "test/hello: image.repository differs by platform: hello, other"
+
+
+def test_a_recipe_without_binaries_has_an_image_and_compiles_nothing() -> None:
+    script = component(image=_image(files=[{"source": "run.sh", "to": "/"}]), build=EMPTY, smoke=[])
+    _, steps = _made(script)
+    kinds = [name.split()[0] for name in steps]
+    assert kinds == ["fetch", "patch", "image", "audit", "index"]

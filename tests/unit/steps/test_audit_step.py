@@ -9,7 +9,8 @@ import pytest
 
 from rearch.errors import ExitCode
 from rearch.model.platform import parse_platform
-from rearch.model.step import AuditInputs, StepKind
+from rearch.model.step import StepKind
+from rearch.model.step_images import AuditInputs
 from rearch.oci.layout import read_image
 from rearch.steps.audit import AuditFailed, run_audit
 from rearch.steps.ports import Outcome, Workspace

@@ -20,7 +20,7 @@ from rearch.errors import ExitCode, VerificationError
 from rearch.model.image import Accounts, Directory, User
 from rearch.model.platform import Platform, parse_platform
 from rearch.model.source import DebianFile, DebianPackage
-from rearch.model.step import BaseInputs, DebianOrigin, DiskOrigin, RegistryOrigin
+from rearch.model.step_images import BaseInputs, DebianOrigin, DiskOrigin, RegistryOrigin
 from rearch.oci.base_layers import BadBaseLayer, WrongBaseDiffId, WrongLayerCount
 from rearch.oci.disk_image import disk_digest
 from rearch.oci.image_tree_index import recall

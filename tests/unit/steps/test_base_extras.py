@@ -9,7 +9,7 @@ import pytest
 from rearch.formats.accounts import BadAccounts
 from rearch.formats.x509_name import BadCertificate
 from rearch.model.image import Accounts, Directory
-from rearch.model.step import DebianOrigin
+from rearch.model.step_images import DebianOrigin
 from rearch.oci.entry import EntryKind, LayerEntry
 from rearch.steps.base_certificates import NoCertificates
 from rearch.steps.base_extras import DeclaredTwice, declared_entries

@@ -10,7 +10,8 @@ import pytest
 
 from rearch.errors import ExitCode
 from rearch.formats.tree import path_digest
-from rearch.model.step import Artifact, ContextFile, Result, StepKind
+from rearch.model.step import Artifact, Result, StepKind
+from rearch.model.step_images import ContextFile
 from rearch.steps.context import FileChanged, NothingToCopy, fill_context, known_digests
 from rearch.steps.ports import Need
 from tests.support.workspace import make_workspace

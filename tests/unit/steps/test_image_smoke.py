@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from rearch.model.command import Command, Completed
 from rearch.model.platform import PLATFORMS, parse_platform
 from rearch.model.smoke import Smoke
-from rearch.model.step import ImageSmokeInputs, StepKind
+from rearch.model.step import StepKind
+from rearch.model.step_images import ImageSmokeInputs
 from rearch.steps.image_smoke import run_image_smoke
 from rearch.steps.image_smoke_run import binfmt
 from rearch.steps.ports import Emulator, Outcome

@@ -18,7 +18,7 @@ from rearch.host.process import Processes
 from rearch.model.image import Accounts
 from rearch.model.platform import parse_platform
 from rearch.model.source import DebianPackage
-from rearch.model.step import DebianOrigin
+from rearch.model.step_images import DebianOrigin
 from tests.support.debian_archive import TIME
 from tests.support.debian_packages import Shipped, file, folder, hard, link, make_package
 from tests.support.workspace import make_workspace

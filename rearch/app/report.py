@@ -1,0 +1,314 @@
+"""Builds and publishes that leave a record, and the documents that are made of the records."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rearch import __version__
+from rearch.engine.durable import write_whole
+from rearch.engine.run_files import last_run, leave_run, new_run, read_history
+from rearch.engine.runs import NOT_RUN, Recorder, words
+from rearch.errors import ExitCode, Interrupted, RearchError, UsageError
+from rearch.host.logs import last_lines
+from rearch.report import Reporter, Said
+from rearch.reporting.record import Reference, Run, StepRun, Version, Words
+
+if TYPE_CHECKING:
+    from rearch.app.build import BuildResult
+    from rearch.app.publish import PublishOrder
+    from rearch.app.request import Request
+    from rearch.model.plan import PlannedStep
+    from rearch.publishing.outcome import PublishResult
+    from rearch.reporting.page import Story
+
+PAGE = "report.html"
+LOG_LINES = 40
+
+
+class NothingToReport(UsageError):
+    """No run has left a record in output/."""
+
+    def __init__(self, output: Path) -> None:
+        self.output = output
+        super().__init__(f"{output} holds no record of a run", hint="build first: `rearch build`")
+
+
+class ReportOrder(Struct, frozen=True, kw_only=True):
+    """Which documents are wanted, and where. `page` None: output/report.html. `markdown` may be `-`, for stdout."""
+
+    page: Path | None = None
+    junit: Path | None = None
+    prometheus: Path | None = None
+    markdown: str = ""
+    json: bool = False
+
+
+class Reported(Struct, frozen=True, kw_only=True):
+    """What was written, and what goes to stdout."""
+
+    written: tuple[Path, ...]
+    answer: str = ""
+
+
+def recorded_build(request: Request, report: Reporter, *, junit: Path | None = None) -> BuildResult:
+    """`build`, with its record in output/.rearch/runs, its line in history.jsonl and a new report.html, however it
+    ends. With `junit` that file is written, too. Errors: those of build; CannotWrite for `junit`."""
+    from rearch.app.build import build
+
+    if junit is not None:
+        _check_folder(junit)
+    recorder = Recorder(report)
+    run, time = new_run()
+    try:
+        result = build(request, recorder)
+    except (RearchError, KeyboardInterrupt) as error:
+        told = error if isinstance(error, RearchError) else Interrupted()
+        made = _run(run, "build", time, recorder, int(told.exit_code), errors=(words(told),))
+        _leave_failed(request, recorder, made, junit, report)
+        raise
+    output = _output(request)
+    assert output is not None, "a build has read the same settings"
+    made = _run(run, "build", time, recorder, int(result.exit_code), errors=tuple(map(words, result.errors)))
+    made = _with_results(made, recorder, result, output)
+    _leave(output, made, report)
+    _write_junit(junit, made)
+    return result
+
+
+def recorded_publish(request: Request, order: PublishOrder, report: Reporter) -> PublishResult:
+    """`publish`, with its record. A dry run leaves none. Errors: those of publish."""
+    from rearch.app.publish import publish
+
+    if order.dry_run:
+        return publish(request, order, report)
+    recorder = Recorder(report)
+    run, time = new_run()
+    try:
+        result = publish(request, order, recorder)
+    except (RearchError, KeyboardInterrupt) as error:
+        told = error if isinstance(error, RearchError) else Interrupted()
+        made = _run(run, "publish", time, recorder, int(told.exit_code), errors=(words(told),))
+        _leave_failed(request, recorder, made, None, report)
+        raise
+    errors = tuple(words(error, where) for where, error in result.errors)
+    made = _run(run, "publish", time, recorder, int(result.exit_code), errors=errors)
+    output = _output(request)
+    if output is not None:
+        _leave(output, replace(made, references=_references(result)), report)
+    return result
+
+
+def report_documents(request: Request, order: ReportOrder) -> Reported:
+    """Write the report of the last runs. Errors: NothingToReport, CannotWrite, those of the settings."""
+    from rearch.config.settings import settings_origins
+
+    settings, _ = settings_origins(request.project, environment=request.environment, flags=request.flags)
+    output = request.project / settings.output
+    story = _story(output)
+    if story.last is None:
+        raise NothingToReport(output)
+    makers: list[tuple[Path, Callable[[], bytes]]] = [(order.page or output / PAGE, lambda: _page(story))]
+    if order.junit is not None:
+        makers.append((order.junit, lambda: _junit(story.build or story.last)))
+    if order.prometheus is not None:
+        makers.append((order.prometheus, lambda: _prometheus(story)))
+    if order.markdown and order.markdown != "-":
+        makers.append((Path(order.markdown), lambda: _markdown(story).encode()))
+    written = tuple(_write(path, make()) for path, make in makers)
+    return Reported(written=written, answer=_answer(order, story, written))
+
+
+def _answer(order: ReportOrder, story: Story, written: Sequence[Path]) -> str:
+    if order.markdown == "-":
+        return _markdown(story).rstrip("\n")
+    if order.json:
+        import msgspec
+
+        runs = {"build": story.build, "publish": story.publish}
+        return msgspec.json.format(msgspec.json.encode(runs), indent=1).decode()
+    return "\n".join(map(str, written))
+
+
+class CannotWrite(RearchError):
+    """A document of the report could not be written."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        self.path = path
+        super().__init__(f"{path} cannot be written", (str(error.strerror or error),), hint="name another place")
+
+
+def _write(path: Path, data: bytes) -> Path:
+    """Whole or not at all; no folder is made for it. Errors: CannotWrite."""
+    _check_folder(path)
+    try:
+        write_whole(path.absolute(), data)
+    except OSError as error:
+        raise CannotWrite(path, error) from None
+    return path
+
+
+def _check_folder(path: Path) -> None:
+    """Before an hour's work, not after it. Errors: CannotWrite."""
+    if not path.absolute().parent.is_dir():
+        raise CannotWrite(path, FileNotFoundError(errno.ENOENT, "its folder does not exist"))
+    if path.is_dir():
+        raise CannotWrite(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+
+
+def _write_junit(path: Path | None, run: Run) -> None:
+    if path is not None:
+        _write(path, _junit(run))
+
+
+def _run(run: str, command: str, time: int, recorder: Recorder, code: int, *, errors: tuple[Words, ...]) -> Run:
+    return Run(
+        id=run,
+        command=command,
+        time=time,
+        seconds=round(recorder.seconds, 3),
+        exit_code=code,
+        rearch=__version__,
+        errors=errors,
+        warnings=recorder.warnings,
+    )
+
+
+def _with_results(run: Run, recorder: Recorder, result: BuildResult, output: Path) -> Run:
+    from rearch.engine.run_facts import binaries, images, versions
+
+    unproven = _not_run(result)
+    return replace(
+        run,
+        steps=_steps(recorder, output, unproven),
+        binaries=tuple(binaries(result.results)),
+        images=tuple(images(result.indexes)),
+        versions=_all_versions(tuple(versions(result.plan)), result.plan.steps, output),
+    )
+
+
+def _steps(recorder: Recorder, output: Path, unproven: Mapping[str, str]) -> tuple[StepRun, ...]:
+    def tail(log: Path) -> tuple[str, ...]:
+        return last_lines(log, LOG_LINES)
+
+    return tuple(recorder.steps(output, tail, lambda planned: unproven.get(str(planned.step.id))))
+
+
+def _not_run(result: BuildResult) -> Mapping[str, str]:
+    """The checks that this host could not run, by step: why."""
+    from rearch.model.step import StepId, StepKind
+
+    found = {
+        str(StepId(StepKind.SMOKE, one.compiled.step.id.subject, one.compiled.step.id.platform)): "no emulator here"
+        for one in result.results
+        if one.smoke == NOT_RUN
+    }
+    for index in result.indexes:
+        for platform in index.starts:
+            if index.started(platform) == NOT_RUN:
+                found[str(index.step.step.needs[f"start {platform}"])] = "this host cannot start it"
+    return found
+
+
+def _all_versions(now: tuple[Version, ...], steps: Sequence[PlannedStep], output: Path) -> tuple[Version, ...]:
+    """A source that is no longer in the cache is not planned while nobody needs it: what it was, the last run says."""
+    known = {version.component for version in now}
+    lacking = {planned.step.id.subject.partition("+")[0] for planned in steps} - known
+    before = last_run(output, read_history(output), "build") if lacking else None
+    kept = [version for version in before.versions if version.component in lacking] if before else []
+    return tuple(sorted((*now, *kept), key=lambda version: (version.kind == "toolchain", version.component)))
+
+
+def _references(result: PublishResult) -> tuple[Reference, ...]:
+    return tuple(
+        Reference(
+            component=tag.component,
+            reference=tag.reference,
+            digest=tag.digest,
+            change=tag.how,
+            platforms=tuple(tag.platforms),
+        )
+        for tag in result.tags
+    )
+
+
+def _output(request: Request) -> Path | None:
+    """The folder of results; None where the settings cannot be read, or there is no such folder."""
+    from rearch.config.settings import settings_origins
+
+    try:
+        settings, _ = settings_origins(request.project, environment=request.environment, flags=request.flags)
+    except RearchError:
+        return None  # the run itself ends with this very error, in words
+    output = request.project / settings.output
+    return output if output.is_dir() else None
+
+
+def _leave_failed(request: Request, recorder: Recorder, run: Run, junit: Path | None, report: Reporter) -> None:
+    """The record of a run that did not come to its end."""
+    output = _output(request)
+    whole = replace(run, steps=_steps(recorder, output or Path(), {}))
+    if output is not None:
+        _leave(output, whole, report)
+    try:
+        _write_junit(junit, whole)
+    except CannotWrite as error:  # the run has an error of its own, which matters more
+        report(Said(text=error.summary, level="warning"))
+
+
+def _leave(output: Path, run: Run, report: Reporter) -> None:
+    """A report that cannot be written is a warning: the build is what was asked for."""
+    try:
+        leave_run(output, run)
+        story = _story(output)
+        for text in story.history.told:
+            report(Said(text=text, level="warning"))
+        write_whole(output / PAGE, _page(story))
+    except OSError as error:
+        report(Said(text=f"the report of this run could not be written: {error}", level="warning"))
+
+
+def _story(output: Path) -> Story:
+    from rearch.reporting.page import Story
+
+    history = read_history(output)
+    return Story(
+        build=last_run(output, history, "build"),
+        publish=last_run(output, history, "publish"),
+        history=history,
+    )
+
+
+def _page(story: Story) -> bytes:
+    from rearch.reporting.page import page
+
+    return page(story)
+
+
+def _junit(run: Run | None) -> bytes:
+    from rearch.reporting.junit import junit
+
+    assert run is not None, "a report without any run was refused"
+    return junit(run)
+
+
+def _prometheus(story: Story) -> bytes:
+    from rearch.reporting.prometheus import prometheus
+
+    return prometheus(story.build, story.publish, story.history)
+
+
+def _markdown(story: Story) -> str:
+    from rearch.reporting.markdown import markdown
+    from rearch.reporting.view import changes
+
+    sizes = changes(story.build, story.history) if story.build else ()
+    return markdown(story.build, story.publish, sizes)

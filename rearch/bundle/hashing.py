@@ -1,0 +1,46 @@
+"""sha1 of the files that pass, in a thread of its own: it takes as long as unpacking them does."""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+
+# Blocks that wait.
+_WAITING = 16
+
+
+class Hasher:
+    """Digests by path. `close` has to be called, whatever happens."""
+
+    def __init__(self) -> None:
+        self._queue: queue.Queue[bytes | str | None] = queue.Queue(_WAITING)
+        self._found: dict[str, str] = {}
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="bundle-hasher", daemon=True)
+        self._thread.start()
+
+    def through(self, path: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        """The same blocks; the digest of all of them is that of `path`."""
+        for block in blocks:
+            self._queue.put(block)
+            yield block
+        self._queue.put(path)
+
+    def close(self) -> Mapping[str, str]:
+        """Wait until all is hashed: path -> sha1 in hexadecimal."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+            self._thread.join()
+        return self._found
+
+    def _work(self) -> None:
+        digest = hashlib.sha1(usedforsecurity=False)
+        while (item := self._queue.get()) is not None:
+            if isinstance(item, bytes):
+                digest.update(item)
+            else:
+                self._found[item] = digest.hexdigest()
+                digest = hashlib.sha1(usedforsecurity=False)

@@ -1,0 +1,3 @@
+module await
+
+go 1.21
