@@ -73,7 +73,7 @@ def check(
         for line in check_lines(found.checks):
             answer(line)
     for name, error in found.errors:
-        say(error.render(name))
+        say(error.render("" if name in error.summary else name))
     return int(found.exit_code)
 
 

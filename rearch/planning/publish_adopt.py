@@ -21,10 +21,10 @@ if TYPE_CHECKING:  # a flag needs no models of YAML
 
 
 class BadAdoption(UsageError):
-    """An --adopt that cannot be read. `text` is what was given, without a login; `why` is a line."""
+    """An --adopt that cannot be read. `text` is what was given, as it may be shown; `why` is a line."""
 
     def __init__(self, text: str, why: str) -> None:
-        self.text = hide_login(text)
+        self.text = text
         self.why = why
         example = "agent=linux/amd64@docker.io/rancher/agent:v1.2.11"
         super().__init__(f"--adopt {self.text}: {why}", hint=f"COMPONENT=PLATFORM@REFERENCE, as in {example}")
@@ -60,13 +60,13 @@ def parse_adoption(text: str) -> Adoption:
     component, _, rest = text.partition("=")
     platform, _, reference = rest.partition("@")
     if not (component and platform and reference):
-        raise BadAdoption(text, "a part of it is missing")
+        raise BadAdoption(hide_login(text), "a part of it is missing")
     try:
         known = parse_platform(platform)
     except UnknownPlatform as error:
-        # Where the platform was forgotten, a login may stand in its place.
-        why = "no platform stands before the @" if ":" in platform else error.summary
-        raise BadAdoption(text, why) from None
+        if ":" in platform:  # it was forgotten, and a login may stand in its place
+            raise BadAdoption(hide_login(text), "no platform stands before the @") from None
+        raise BadAdoption(f"{component}={platform}@{hide_login(reference)}", error.summary) from None
     return Adoption(component=component, platform=known, reference=parse_reference(reference))
 
 

@@ -26,6 +26,7 @@ from tests.support.needs import need_program, unmet
 
 SOURCE = ROOT / "recipes/rancher/files/await"
 STACK_GO = "1.21.13"  # toolchains/go-1.21.yaml
+SLOW = 0.1  # seconds after each byte of a slow answer
 PACE = {"AWAIT_FIRST": "20ms", "AWAIT_MAX": "80ms", "AWAIT_LIMIT": "20s", "AWAIT_TIMEOUT": "500ms"}
 ARM64, AMD64 = parse_platform("arm64"), parse_platform("amd64")
 
@@ -58,7 +59,10 @@ def environment(env: Mapping[str, str]) -> dict[str, str]:
 
 
 class Metadata(ThreadingHTTPServer):
-    """Answers /version as `answers` say, one after the other and the last for ever: a status, `half`, or `never`."""
+    """Answers /version as `answers` say, one after the other and the last for ever: a status or a word.
+
+    `slow`: 200 a byte at a time; `half`: a part of it, and no more; `never`: nothing at all.
+    """
 
     daemon_threads = True
 
@@ -83,12 +87,13 @@ class _Answers(BaseHTTPRequestHandler):
         if answer == "never":
             self.server.stopping.wait(20)
             return
-        self.send_response(200 if answer == "half" else int(answer))
+        self.send_response(int(answer) if isinstance(answer, int) else 200)
         self.send_header("Content-Length", "5")
         self.end_headers()
-        self.wfile.write(b"4" if answer == "half" else b"42-ab")
+        for byte in b"4" if answer == "half" else b"42-ab":
+            self.wfile.write(bytes([byte]))
+            self.server.stopping.wait(SLOW if answer == "slow" else 0)
         if answer == "half":
-            self.wfile.flush()
             self.server.stopping.wait(20)
 
     def log_message(self, format: str, *args: object) -> None:
@@ -143,6 +148,14 @@ def test_the_service_starts_when_metadata_has_got_over_its_errors(program: Path)
     ]
     assert lines[-1].startswith("await: all there after ")
     assert len(server.asked) == 5
+
+
+def test_metadata_that_answers_slowly_is_waited_for_to_its_last_byte(program: Path) -> None:
+    with metadata("slow") as server:
+        began = time.monotonic()
+        done = run(program, "--http", server.url, "--timeout", "15s", "--", "echo", "service")
+        assert time.monotonic() - began > 4 * SLOW
+    assert (done.returncode, done.stdout, len(server.asked)) == (0, "service\n", 1)
 
 
 def test_metadata_that_comes_late(program: Path) -> None:

@@ -217,8 +217,7 @@ def test_a_service_without_a_host(cli: Here, server: Server) -> None:
 def test_an_image_that_is_not_there_and_the_others_all_the_same(cli: Here, server: Server) -> None:
     file = application(cli, f"{server.host}/good/none:1", put(server, "good/mysql", "amd64"))
     ran = cli.run("place", "check", file, "--hosts", "hosts.yaml", code=ExitCode.USAGE)
-    assert f"{server.host}/good/none:1" in ran.err
-    assert "is not in the registry" in ran.err
+    assert ran.err.startswith(f"error: {server.host}/good/none:1 is not in the registry")
     assert "linux/amd64  vm1" in ran.out
     assert "pi1 (?)" in ran.out
 
@@ -255,8 +254,7 @@ def test_as_a_process_of_its_own(cli: Here, server: Server, tmp_path: Path) -> N
 
 
 def test_without_the_network_every_image_is_an_error(cli: Here) -> None:
-    ran = cli.run("place.check", EXAMPLE / "app.yaml", "--hosts", EXAMPLE / "hosts.yaml", "--offline", code=None)
-    assert ran.code not in (ExitCode.OK, ExitCode.VERIFICATION)
+    ran = cli.run("place.check", EXAMPLE / "app.yaml", "--hosts", EXAMPLE / "hosts.yaml", "--offline", code=75)
     assert ran.err.count("error: ") == 2
     assert ran.out.startswith("SERVICE")
 

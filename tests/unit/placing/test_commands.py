@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from urllib.parse import parse_qsl
+
 import pytest
 
-from rearch.placing.targets import Target
+from rearch.model.application import ARCH_LABEL
+from rearch.model.platform import parse_platform
+from rearch.placing.targets import Target, arch_labels
 from tests.support.placing import placed
+
+DOCS = Path(__file__).parents[3] / "docs"
 
 HOSTS = "pi1: {arch: arm64, labels: {type: pi, zone: a}}\nvm1: {arch: amd64}"
 APP = "web: {on: {type: pi}}\ndb: {arch: [arm64, amd64]}"
@@ -40,6 +48,12 @@ def test_cattle_says_the_architecture_and_the_sets_of_them() -> None:
     ]
     registered = [line for line in found if "CATTLE_HOST_LABELS=" in line]
     assert f"'CATTLE_HOST_LABELS=arch=aarch64&{both}=yes&type=pi&zone=a'" in registered[0]
+
+
+def test_the_how_to_registers_a_pi_with_the_label_that_rules_ask_for() -> None:
+    found = re.findall(r"CATTLE_HOST_LABELS='([^']+)'", (DOCS / "raspberry-pi.md").read_text())
+    assert [dict(parse_qsl(text))[ARCH_LABEL] for text in found] == ["aarch64"]
+    assert arch_labels(parse_platform("arm64")) == {ARCH_LABEL: "aarch64"}
 
 
 def test_marathon() -> None:
