@@ -77,7 +77,7 @@ class HostileInputError(RearchError):
     exit_code = ExitCode.VERIFICATION
 
     def __init__(self, summary: str, details: Sequence[str] = (), hint: str | None = None) -> None:
-        usual = "do not use it, and tell its publisher; the recipe or toolchain names it, and rearch.lock pins it"
+        usual = "do not use it, and tell its publisher; where a recipe or toolchain names it, rearch.lock pins it"
         super().__init__(summary, details, hint or usual)
 
 

@@ -149,7 +149,7 @@ def _where(request: Request, order: VolumesOrder, report: Reporter) -> Iterator[
             raise WhichPlatform(())
         yield _Where(platform=asked, folder=order.to)
         return
-    endpoint = find_endpoint(order.engine, request.environment)
+    endpoint = find_endpoint(order.engine, request.environment, "--engine")
     with connected(endpoint, Processes(), request.environment) as engine:
         platform = platform_for(engine, asked, report)
         with Helpers(engine) as helpers:

@@ -91,13 +91,14 @@ class Summed:
         self._listings[path.rpartition("/")[2]] = Listing(path, data, number)
         return hashlib.sha256(data).hexdigest()
 
-    def faults(self, root: str) -> tuple[str, ...]:
-        """What the bundle's own sums say that is not so."""
+    def faults(self, root: str | None) -> tuple[str, ...]:
+        """What the bundle's own sums say that is not so. `root` None: of several, that which they lie in is meant."""
         sums, over = self._listings.get(SUMS), self._listings.get(SUMS_SUM)
         if sums is None and over is None:
             return ()
         if sums is None or over is None:
             return (f"{SUMS if sums is None else SUMS_SUM} is missing",)
+        root = sums.path.rpartition("/")[0] if root is None else root
         return (
             *sums_faults(parse_sums(sums.data, root), self._before),
             *sums_sum_faults(over.data, sums.data, root),

@@ -33,6 +33,8 @@ def scan_lines(scan: Scan) -> Iterator[str]:
     yield from table(rows) if scan.elves else ("no ELF file in it",)
     if scan.mentions:
         yield from ("", *table([("SCRIPT", "LINE", "NAMES"), *_mention_rows(scan)]))
+    if scan.root is None and scan.sums:
+        yield from ("", f"{len(scan.roots)} things at its top, where hosts want one folder")
     if scan.faults:
         yield from ("", *(f"sums: {printable(fault)}" for fault in scan.faults))
 

@@ -92,7 +92,7 @@ class _Scanner:
             roots=self._tree.roots(),
             root=root,
             sums=self._summed.listed,
-            faults=self._summed.faults(root or ""),
+            faults=self._summed.faults(root),
             apply=self._apply,
             is_folder=self._bundle.is_folder,
         )

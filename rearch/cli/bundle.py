@@ -54,6 +54,7 @@ def scan(
     from rearch.app.bundle import scan as run
     from rearch.bundle.report import scan_document, scan_lines
 
+    no_flag(archive, "bundle.scan")
     request = _request(context, project, stack, offline=offline)
     found = run(request, _order(archive, from_, item, allow))
     for line in (json_format.dumps(scan_document(found), indent=1),) if json else scan_lines(found):
@@ -92,6 +93,7 @@ def refit(
 
     if all_hosts and arch is not None:
         raise UsageError("--all-hosts and --arch exclude each other", hint="leave one of them out")
+    no_flag(archive, "bundle.refit")
     request = _request(context, project, stack, offline=offline)
     place = Path(out) if out else None
     _show(run(request, _order(archive, from_, item, allow, arch=arch, all_hosts=all_hosts, out=place)), as_json=json)
@@ -122,6 +124,7 @@ def verify(
     from rearch.app.bundle import verify as run
     from rearch.bundle.report import verdict_document, verdict_lines
 
+    no_flag(archive, "bundle.verify")
     request = _request(context, project, stack, offline=offline)
     original = Path(against) if against else None
     verdict = run(request, _order(archive, from_, item, allow, arch=arch, against=original))
@@ -170,7 +173,6 @@ def _order(
 ) -> BundleOrder:
     from rearch.app.bundle import BundleOrder
 
-    no_flag(archive, "bundle")
     return BundleOrder(
         archive=Path(archive) if archive else None,
         out=out,

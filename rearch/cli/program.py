@@ -22,6 +22,8 @@ from rearch.cli import report as report_tasks
 from rearch.cli import volumes as volume_tasks
 from rearch.errors import ExitCode
 
+_HELP = ("--help", "-h")
+
 
 def collection() -> Collection:
     """Every task, in the order of the work."""
@@ -91,7 +93,17 @@ def teach_invoke() -> None:
 
 
 def _words(program: Program) -> list[str]:
-    return bundle_tasks.without_file(_joined(program.core.unparsed, set(program.collection.task_names)))
+    """What stands behind the flags of rearch itself: two words as one task, and `TASK --help` as `--help TASK`."""
+    words, help_for = program.core.unparsed, program.args.help
+    tasks = {name for task, others in program.collection.task_names.items() for name in (task, *others)}
+    if words and f"{help_for.value}.{words[0]}" in tasks:
+        help_for.value = f"{help_for.value}.{words[0]}"
+        return words[1:]
+    words = _joined(words, tasks)
+    if len(words) > 1 and words[0] in tasks and words[1] in _HELP:
+        help_for.value = words[0]  # else a task would take it for the name that it wants
+        return words[2:]
+    return bundle_tasks.without_file(words)
 
 
 def _joined(words: list[str], tasks: set[str]) -> list[str]:

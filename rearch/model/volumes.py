@@ -14,6 +14,9 @@ from rearch.model.image import Mode
 
 # What a fill in progress calls its folder in the volume; no file of a volume can have the name.
 STAGING = ".rearch"
+# A file comes to its place in a volume as a hard link, and an engine sets the owner of that, too: chown(2) then takes
+# these bits off.
+_SET_ID = 0o6000
 
 
 def _volume(value: str) -> str:
@@ -72,6 +75,8 @@ class VolumeFile(Model):
             refuse([Fault(("component",), "component goes with binary alone")])
         if self.optional and self.binary is None:
             refuse([Fault(("optional",), "optional goes with binary alone")])
+        if int(self.mode, 8) & _SET_ID:
+            refuse([Fault(("mode",), "setuid and setgid do not survive: setting the owner takes them off")])
         return self
 
     @property

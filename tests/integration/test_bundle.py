@@ -182,6 +182,9 @@ def test_the_command_line_says_what_is_wrong(tmp_path: Path) -> None:
     assert "for which architecture" in rearch.run("bundle", "refit", other, code=2).err
     assert "no such archive" in rearch.run("bundle", "scan", str(tmp_path / "nothing"), code=2).err
     assert "which item" in rearch.run("bundle", "scan", "--from", "http://127.0.0.1:1/v1", code=2).err
+    for words in (("bundle", "scan", "--help"), ("--help", "bundle", "scan"), ("bundle.scan", "-h")):
+        assert "List the programs of a bundle" in rearch.run(*words, code=0).out
+    assert "`--help bundle.refit`" in rearch.run("bundle", "refit", "--al-hosts", code=2).err
     uncovered = str(rancher_tar(tmp_path / "go-agent.tar.gz", rancher_files() | {"x": plain_elf("amd64")}))
     refused = rearch.run("bundle", "refit", uncovered, code=3)
     assert "that nothing built here covers" in refused.err

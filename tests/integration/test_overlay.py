@@ -69,6 +69,15 @@ def test_the_refitted_archive_says_the_version_of_the_server(stage: Scene, tmp_p
     assert "overlay" in text_in(tmp_path / "a.tar.gz", "bin/agent")
 
 
+def test_the_log_says_what_was_sent_of_an_archive(stage: Scene) -> None:
+    answer = stage.get(f"{ITEM}?current=whole", auth=AUTH)
+    assert f" 200 {len(answer.content)} B " in stage.line("current=whole")
+    assert stage.get(f"{ITEM}?current=part", auth=AUTH, headers={"Range": "bytes=0-9"}).status_code == 206
+    assert " 206 10 B " in stage.line("current=part")
+    requests.head(f"{stage.overlay.address}{ITEM}?current=head", auth=AUTH, timeout=20)
+    assert " 200 0 B " in stage.line("current=head")
+
+
 def test_what_the_overlay_said_is_what_the_server_takes_back(stage: Scene) -> None:
     before = len(stage.server.applied)
     done = requests.put(f"{stage.overlay.address}{ITEM}?version=42", auth=AUTH, timeout=20)

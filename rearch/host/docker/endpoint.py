@@ -40,13 +40,14 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         return Path(urlsplit(self.url).path)
 
 
-def find_endpoint(engine: str, environment: Mapping[str, str]) -> Endpoint:
-    """The engine of that address; empty: the one that the environment or the user's docker configuration names.
+def find_endpoint(engine: str, environment: Mapping[str, str], where: str = "builders") -> Endpoint:
+    """The engine of that address, which `where` gave; empty: the one that the environment or the user's docker
+    configuration names.
 
     Errors: BadEngine, UnknownContext.
     """
     if engine:
-        return _checked(Endpoint(url=engine, where="builders", **_tls(engine, environment)))
+        return _checked(Endpoint(url=engine, where=where, **_tls(engine, environment)))
     if host := environment.get("DOCKER_HOST", ""):
         return _checked(Endpoint(url=host, where="DOCKER_HOST", **_tls(host, environment)))
     name, where = environment.get("DOCKER_CONTEXT", ""), "DOCKER_CONTEXT"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import assert_never
 
 import aiohttp
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from rearch.errors import RearchError
 from rearch.host.rancher.overlay_config import OverlayConfig
@@ -25,6 +27,22 @@ _NO_SOCKETS = (
 )
 Log = Callable[[str], None]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Archive(web.FileResponse):
+    """A refitted archive. aiohttp sends it when the handler is done: only then `ended` is told (status, bytes, who)."""
+
+    ended: Callable[[int, int, str], None] | None = None
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        status, size = _CLOSED_BY_CLIENT, 0
+        try:
+            writer = await super().prepare(request)
+            status, size = self.status, 0 if request.method == "HEAD" else self.content_length or 0
+            return writer
+        finally:
+            if self.ended is not None:
+                self.ended(status, size, "overlay")
 
 
 class Overlay:
@@ -46,20 +64,23 @@ class Overlay:
 
     @web.middleware
     async def _logged(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        started = time.perf_counter()
-        status, size, who = _CLOSED_BY_CLIENT, 0, "-"
+        line = partial(self._line, request, time.perf_counter())
         try:
             response = await handler(request)
-            status = _CLOSED_BY_CLIENT if response.get("gone") else response.status
-            size = request.get("sent", response.content_length or 0)
-            who = f"{request.get('who', 'overlay')}{' (broken off)' if response.get('broken') else ''}"
-            return response
-        except web.HTTPException as error:
-            status = error.status
+        except BaseException as error:
+            line(error.status if isinstance(error, web.HTTPException) else _CLOSED_BY_CLIENT, 0, "-")
             raise
-        finally:
-            passed = (time.perf_counter() - started) * 1000
-            self._log(f"{request.method} {loggable(request.raw_path)} {status} {size} B {passed:.0f} ms {who}")
+        if isinstance(response, Archive):
+            response.ended = line
+            return response
+        status = _CLOSED_BY_CLIENT if response.get("gone") else response.status
+        broken = " (broken off)" if response.get("broken") else ""
+        line(status, request.get("sent", response.content_length or 0), f"{request.get('who', 'overlay')}{broken}")
+        return response
+
+    def _line(self, request: web.BaseRequest, started: float, status: int, size: int, who: str) -> None:
+        passed = (time.perf_counter() - started) * 1000
+        self._log(f"{request.method} {loggable(request.raw_path)} {status} {size} B {passed:.0f} ms {who}")
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if not request.raw_path.startswith("/"):
@@ -104,7 +125,7 @@ class Overlay:
             why = error.summary if isinstance(error, RearchError) else error.strerror or "unreadable"
             self._log(f"error: {item}: {why}")
             return refusal(500, f"the refitted {item} cannot be handed out: look at the overlay's log")
-        return web.FileResponse(path, headers={"Content-Type": "application/octet-stream"})
+        return Archive(path, headers={"Content-Type": "application/octet-stream"})
 
     # --- about itself
 

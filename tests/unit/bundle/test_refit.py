@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import hashlib
 import io
 import lzma
+import random
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -138,6 +140,20 @@ def test_the_same_bytes_twice(tmp_path: Path) -> None:
     for name in ("one", "two"):
         refit_bundle(source, tmp_path / name, plan(tmp_path), limits=LIMITS)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_the_same_bytes_where_the_kernel_does_not_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = rancher_files() | {"lib/noise": random.Random(1).randbytes(3 << 20), "lib/empty": b"", "lib/last": b"words"}
+    source = rancher_tar(tmp_path / "go-agent.tar.gz", files, sums_first=True)
+    refit_bundle(source, tmp_path / "one", plan(tmp_path), limits=LIMITS)
+
+    def refused(*_given: int) -> int:
+        raise OSError(errno.EINVAL, "not on this file system")
+
+    monkeypatch.setattr("os.sendfile", refused)
+    refit_bundle(source, tmp_path / "two", plan(tmp_path), limits=LIMITS)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    check_sums(contents(tmp_path / "two"))
 
 
 def test_a_gzip_file_stays_one_member(tmp_path: Path) -> None:

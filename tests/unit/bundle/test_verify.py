@@ -228,7 +228,9 @@ def test_wrong_sums_and_roots_are_faults_not_errors(tmp_path: Path) -> None:
     (tmp_path / "x.tar.gz").write_bytes(gzip.compress(tar(*members, Member(name="second", content=b""))))
     faults = judged(tmp_path / "x.tar.gz", plan).faults
     assert any("2 things at its top" in fault for fault in faults)
-    assert any("is listed with" in fault or "and not there" in fault for fault in faults)
+    assert [fault for fault in faults if "is listed with" in fault and "agent" in fault]
+    assert not any("not there" in fault for fault in faults)
+    assert "2 things at its top, where hosts want one folder" in list(scan_lines(scanned(tmp_path / "x.tar.gz")))
 
 
 def test_a_bundle_without_chooser_needs_a_platform(tmp_path: Path) -> None:

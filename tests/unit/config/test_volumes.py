@@ -54,6 +54,8 @@ def test_a_stack_needs_none(tmp_path: Path) -> None:
         ("{file: a, optional: true}", "optional goes with binary alone"),
         ("{binary: a, owner: root:root}", "an owner in a volume is written in numbers"),
         ("{binary: a, mode: rwx}", "a mode has three or four octal digits"),
+        ("{binary: a, mode: '4755'}", "setuid and setgid do not survive"),
+        ("{binary: a, mode: '2711'}", "setuid and setgid do not survive"),
     ],
 )
 def test_a_file_that_is_wrong(tmp_path: Path, file: str, text: str) -> None:

@@ -40,6 +40,7 @@ def test_the_order(tmp_path: Path) -> None:
     assert find_endpoint("", environment).url == "tcp://host:2375"
     found = find_endpoint("unix:///given.sock", environment)
     assert (found.url, found.where) == ("unix:///given.sock", "builders")
+    assert find_endpoint("unix:///given.sock", environment, "--engine").where == "--engine"
 
 
 def test_the_default_context_is_no_context(tmp_path: Path) -> None:
