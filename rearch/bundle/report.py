@@ -28,7 +28,7 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
 
 def scan_lines(scan: Scan) -> Iterator[str]:
     """The programs, then the scripts that name an architecture, then what is wrong with the sums."""
-    rows: list[Row] = [("PATH", "ARCH", "LINK", "GO", "MAIN PACKAGE", "COVERED BY", "SHA256")]
+    rows: list[Row] = [("PATH", "ARCH", "LINK", "GO", "MODULE", "MAIN PACKAGE", "COVERED BY", "SHA256")]
     rows += [_elf_row(found) for found in scan.elves]
     yield from table(rows) if scan.elves else ("no ELF file in it",)
     if scan.mentions:
@@ -43,8 +43,10 @@ def _elf_row(found: FoundElf) -> Row:
     facts = found.facts
     covered = "allowed" if found.allowed else str(found.program) if found.program else f"nothing ({found.why})"
     if facts is None:
-        return (printable(found.path), "broken", found.broken, "", "", covered, found.sha256[:12])
-    go = (facts.go.version, facts.go.path) if facts.go else ("", "")
+        return (printable(found.path), "broken", found.broken, "", "", "", covered, found.sha256[:12])
+    module = _module(facts)
+    named = f"{module['path']}@{module['version']}" if module else ""
+    go = (facts.go.version, named, facts.go.path) if facts.go else ("", "", "")
     return (printable(found.path), machine_name(facts), _link(facts), *go, covered, found.sha256[:12])
 
 
