@@ -36,6 +36,9 @@ PACKAGES = {
     "curl": ("curl",),
     "jq": ("jq",),
     "chromium": ("chromium",),
+    "systemd-analyze": ("systemd",),
+    "zsh": ("zsh",),
+    "fish": ("fish",),
 }
 
 

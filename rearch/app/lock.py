@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from msgspec.structs import replace
 
 from rearch.app.locking import complete, refuse_moved_tags
@@ -11,7 +13,7 @@ from rearch.app.wiring import Adapters
 from rearch.engine.lockfile import lock_text, read_lock, write_lock
 from rearch.errors import ExitCode
 from rearch.model.lock import Lock
-from rearch.planning.names import wanted_names
+from rearch.planning.names import Wanted, wanted_names
 from rearch.report import Reporter, Said
 
 
@@ -20,15 +22,14 @@ def lock(request: Request, report: Reporter, *, check: bool, prune: bool) -> Exi
     project = load(request)
     path = request.project / LOCK
     before = read_lock(path)
-    wanted = wanted_names(project.stacks)
+    wanted = wanted_names(project.stacks, project.toolchains)
     adapters = Adapters(request, project.settings, report)
-    missing = [str(want.name) for want in wanted if before.get(want.name) is None]
     if not request.update and not project.settings.offline:
         refuse_moved_tags(before, wanted, adapters)
     if check and not request.update:
-        return _checked(missing, before, prune_to(before, request, prune), report)
+        return _checked(before, wanted, _tidied(before, request, prune), report)
     resolved = complete(before, wanted, adapters, update=request.update, locked=False)
-    after = prune_to(resolved.lock, request, prune)
+    after = _tidied(resolved.lock, request, prune)
     for name in resolved.changed:
         old = f"{identity_text(before, name)} -> " if name in before.entries else ""
         report(Said(text=f"{'would lock' if check else 'locked'} {name}: {old}{identity_text(after, name)}"))
@@ -39,20 +40,33 @@ def lock(request: Request, report: Reporter, *, check: bool, prune: bool) -> Exi
     return ExitCode.OK
 
 
-def _checked(missing: list[str], before: Lock, pruned: Lock, report: Reporter) -> ExitCode:
-    for name in missing:
-        report(Said(text=f"not locked: {name}", level="warning"))
-    for name in sorted(before.entries.keys() - pruned.entries.keys()):
-        report(Said(text=f"no longer needed: {name}", level="warning"))
-    stale = bool(missing) or pruned.entries.keys() != before.entries.keys()
-    if stale:
+def _checked(before: Lock, wanted: Iterable[Wanted], tidied: Lock, report: Reporter) -> ExitCode:
+    """Say everything that `lock` would change without asking anybody."""
+    faults = [*_not_held(before, wanted)]
+    faults += [f"no longer needed: {name}" for name in sorted(before.entries.keys() - tidied.entries.keys())]
+    faults += [
+        f"needed by {', '.join(entry.needed_by)}, not by {', '.join(before.entries[name].needed_by)}: {name}"
+        for name, entry in sorted(tidied.entries.items())
+        if entry.needed_by != before.entries[name].needed_by
+    ]
+    for fault in faults:
+        report(Said(text=fault, level="warning"))
+    if faults:
         report(Said(text="rearch.lock is out of date: run `invoke lock` (with --prune to drop entries) and commit it"))
-    return ExitCode.FAILED if stale else ExitCode.OK
+    return ExitCode.FAILED if faults else ExitCode.OK
 
 
-def prune_to(found: Lock, request: Request, prune: bool) -> Lock:
-    """Without the entries that no recipe of the whole project needs."""
-    if not prune:
-        return found
+def _not_held(before: Lock, wanted: Iterable[Wanted]) -> Iterator[str]:
+    for want in wanted:
+        if before.get(want.name) is None:
+            yield f"not locked: {want.name}"
+        elif not before.holds(want.name):
+            yield f"locked as something else than its YAML says: {want.name}"
+
+
+def _tidied(found: Lock, request: Request, prune: bool) -> Lock:
+    """With who needs each entry as it is now, by the recipes of the whole project; with `prune` without those that
+    none of them needs."""
     everything = load(replace(request, stacks=None, only=()))
-    return found.keep({str(want.name): want.needed_by for want in wanted_names(everything.stacks)})
+    needed = {str(want.name): want.needed_by for want in wanted_names(everything.stacks, everything.toolchains)}
+    return found.keep(needed) if prune else found.needed(needed)

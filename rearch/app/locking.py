@@ -11,6 +11,7 @@ from msgspec import Struct
 from rearch.app.wiring import Adapters
 from rearch.errors import RearchError, worst
 from rearch.model.lock import (
+    ArchiveName,
     BaseName,
     DebianName,
     Entry,
@@ -23,6 +24,7 @@ from rearch.model.lock import (
     PinnedPackages,
     Sysroot,
     SysrootName,
+    ToolName,
 )
 from rearch.model.source import PinnedGit
 from rearch.planning.names import Wanted
@@ -57,7 +59,7 @@ def complete(
     Errors: NotLocked with `locked`; Unresolved when names could not be, which with `keep_going` is in the answer.
     """
     wanted = tuple(wanted)
-    missing = [want for want in wanted if update or lock.get(want.name) is None]
+    missing = [want for want in wanted if update or not lock.holds(want.name)]
     if locked and missing:
         raise NotLocked(str(want.name) for want in missing)
     found, failed = _resolve_all(missing, adapters, lock) if missing else ({}, None)
@@ -133,4 +135,6 @@ def _resolve(name: Name, adapters: Adapters, lock: Lock) -> Identity:
             # The same packages keep their date, or every update would make the base again.
             pinned = before if isinstance(before, PinnedPackages) else None
             return adapters.debian.resolve_root_fs(suite, packages, platform, pinned)
+        case ArchiveName() | ToolName():
+            return name.stated
     assert_never(name)

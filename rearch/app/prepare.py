@@ -18,7 +18,7 @@ from rearch.engine.stamp import environment_cache
 from rearch.errors import RearchError, UsageError
 from rearch.formats.tree import path_digest
 from rearch.model.image import ArchiveBase, Image, LayoutBase
-from rearch.model.lock import Lock
+from rearch.model.lock import Lock, PinnedTool
 from rearch.model.platform import Platform
 from rearch.model.recipe import LocalSource
 from rearch.model.stack import Component, Project
@@ -79,7 +79,7 @@ def update_lock(request: Request, project: Project, adapters: Adapters, report: 
     path = request.project / LOCK
     resolved = complete(
         read_lock(path),
-        wanted_names(project.stacks),
+        wanted_names(project.stacks, project.toolchains),
         adapters,
         update=request.update,
         locked=request.locked,
@@ -95,7 +95,9 @@ def update_lock(request: Request, project: Project, adapters: Adapters, report: 
 def identity_text(lock: Lock, name: str) -> str:
     """What a name is, in a word: a commit, a version, a digest, a number of packages."""
     identity = lock.entries[name].identity
-    for attribute in ("commit", "version", "digest"):
+    if isinstance(identity, PinnedTool):
+        return f"{identity.version} (sha256 {identity.sha256[:12]})"
+    for attribute in ("commit", "version", "digest", "sha256"):
         if hasattr(identity, attribute):
             return str(getattr(identity, attribute))
     return f"{len(getattr(identity, 'packages', ()))} packages"

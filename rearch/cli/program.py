@@ -10,16 +10,24 @@ from invoke import Argument, Collection, Config, Exit, ParseError, Program
 
 from rearch import __version__
 from rearch.cli import build as build_tasks
+from rearch.cli import bump as bump_tasks
 from rearch.cli import bundle as bundle_tasks
 from rearch.cli import care
+from rearch.cli import check as check_tasks
 from rearch.cli import images as image_tasks
 from rearch.cli import manifest as manifest_tasks
+from rearch.cli import new as new_tasks
+from rearch.cli import nightly as nightly_tasks
 from rearch.cli import overlay as overlay_tasks
+from rearch.cli import patch as patch_tasks
 from rearch.cli import place as place_tasks
 from rearch.cli import publish as publish_tasks
 from rearch.cli import rehearse as rehearse_tasks
 from rearch.cli import report as report_tasks
+from rearch.cli import setup as setup_tasks
+from rearch.cli import upkeep as upkeep_tasks
 from rearch.cli import volumes as volume_tasks
+from rearch.cli.completion import meet_completion, two_words
 from rearch.errors import ExitCode
 
 _HELP = ("--help", "-h")
@@ -33,15 +41,22 @@ def collection() -> Collection:
         build_tasks.build,
         build_tasks.plan,
         build_tasks.lock,
+        upkeep_tasks.outdated,
+        upkeep_tasks.stale,
+        new_tasks.new,
+        check_tasks.check,
         image_tasks.audit,
         image_tasks.validate,
         publish_tasks.publish,
+        bump_tasks.bump,
         report_tasks.report,
+        nightly_tasks.nightly,
         volume_tasks.volumes,
         overlay_tasks.overlay,
         manifest_tasks.manifest,
         manifest_tasks.inspect,
         rehearse_tasks.rehearse,
+        setup_tasks.setup,
         care.fixes,
         care.schema,
         care.doctor,
@@ -51,6 +66,7 @@ def collection() -> Collection:
         tasks.add_task(each)
     tasks.add_collection(bundle_tasks.namespace())
     tasks.add_collection(place_tasks.namespace())
+    tasks.add_collection(patch_tasks.namespace())
     return tasks
 
 
@@ -99,18 +115,11 @@ def _words(program: Program) -> list[str]:
     if words and f"{help_for.value}.{words[0]}" in tasks:
         help_for.value = f"{help_for.value}.{words[0]}"
         return words[1:]
-    words = _joined(words, tasks)
+    words = two_words(words, tasks)
     if len(words) > 1 and words[0] in tasks and words[1] in _HELP:
         help_for.value = words[0]  # else a task would take it for the name that it wants
         return words[2:]
-    return bundle_tasks.without_file(words)
-
-
-def _joined(words: list[str], tasks: set[str]) -> list[str]:
-    """The first two words that are no flags as one, where they name a task together."""
-    if len(words) > 1 and f"{words[0]}.{words[1]}" in tasks:
-        return [f"{words[0]}.{words[1]}", *words[2:]]
-    return words
+    return bundle_tasks.without_file(meet_completion(program, words))
 
 
 def _misspelt(error: ParseError, tasks: list[str]) -> str:

@@ -65,7 +65,7 @@ def publish(
 
     request = make_request(context, project, None, None, stack, only, offline=offline, require_smoke=require_smoke)
     order = PublishOrder(
-        to=_targets(to),
+        to=targets(to),
         tags=_tags(tag),
         per_arch=per_arch,
         merge=merge,
@@ -81,7 +81,7 @@ def publish(
     return int(result.exit_code)
 
 
-def _targets(given: list[str]) -> tuple[str, ...]:
+def targets(given: list[str]) -> tuple[str, ...]:
     """Each once. A folder's name can have no comma. Errors: UsageError for a variable of a CI file that is not set."""
     if given and not all(text.strip() for text in given):
         raise UsageError("--to is empty", hint="name a registry or a folder, or leave --to out")

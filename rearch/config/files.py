@@ -21,6 +21,7 @@ from rearch.config.yaml_tree import (
     places,
     read_yaml,
 )
+from rearch.model.frozen import NOTHING
 
 KeyPath = tuple[str | int, ...]
 
@@ -35,13 +36,16 @@ class Unreadable(Exception):
 
 
 class ProjectFiles:
-    """Reads below `root`; paths are relative to it, with `/`. Collects what is wrong in `problems`."""
+    """Reads below `root`; paths are relative to it, with `/`. Collects what is wrong in `problems`.
 
-    def __init__(self, root: Path, memory: Path | None = None) -> None:
+    `texts` stand for what some files hold: a change can be looked at before it is made.
+    """
+
+    def __init__(self, root: Path, memory: Path | None = None, texts: Mapping[str, str] = NOTHING) -> None:
         self.root = os.path.realpath(root)
         self.memory = YamlMemory(memory)
         self.problems: list[Problem] = []
-        self._texts: dict[str, str] = {}
+        self._texts: dict[str, str] = dict(texts)
         self._spots: dict[str, Spot] = {}
         self._safe: dict[str, bool] = {}
 

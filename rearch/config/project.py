@@ -31,15 +31,17 @@ def load_project(
     environment: Mapping[str, str] = NOTHING,
     flags: Mapping[str, object] = FrozenDict(),
     memory: Path | None = None,
+    texts: Mapping[str, str] = NOTHING,
 ) -> Project:
     """Read the project at `root`.
 
     `stacks`: those to read; None: what the settings say, else all. `platforms`: for every stack; None: each
     stack's own. `only`: components, as `name` or `stack/name`; stacks without any of them are left out.
     `environment` and `flags` are for the settings (config.settings). `memory` is a file of the cache (config.memory).
+    `texts`: file -> what it is taken to hold, instead of what it holds.
     Errors: ConfigProblems, with all of them.
     """
-    files = ProjectFiles(root, memory)
+    files = ProjectFiles(root, memory, texts)
     settings, _ = read_settings(files, environment, flags)
     read = _stacks(files, stacks if stacks is not None else settings.stacks if settings else None)
     wanted = _select(files, read, only)

@@ -19,9 +19,10 @@ from rearch.model.settings import Settings
 FILE = "rearch.yaml"
 PREFIX = "REARCH_"
 # Read elsewhere: where the project is, a login for a registry (app/registries.py), keys for a Rancher server
-# (app/rancher_source.py), and what only tests look at.
+# (app/rancher_source.py), addresses of messages (host/notify.py), and what only tests look at.
 NOT_SETTINGS = re.compile(
-    r"REARCH_(PROJECT|LOGIN_(?:REGISTRY|USER|PASSWORD)|RANCHER_(?:ACCESS|SECRET)_KEY|SNAPSHOTS|TEST_.*|BENCH_.*|CI_.*)"
+    r"REARCH_(PROJECT|LOGIN_(?:REGISTRY|USER|PASSWORD)|RANCHER_(?:ACCESS|SECRET)_KEY|NOTIFY_[A-Z0-9_]+"
+    r"|SNAPSHOTS|TEST_.*|BENCH_.*|CI_.*)"
 )
 _YES_NO = {"1": "true", "yes": "true", "on": "true", "0": "false", "no": "false", "off": "false"}
 

@@ -11,9 +11,9 @@ from rearch.engine.durable import write_whole
 from rearch.errors import UsageError
 from rearch.model.digest import Digest
 from rearch.model.frozen import FrozenDict
-from rearch.model.lock import Entry, Identity, Lock, PinnedBase, PinnedPackages, Sysroot
+from rearch.model.lock import Entry, Identity, Lock, PinnedBase, PinnedPackages, PinnedTool, Sysroot
 from rearch.model.platform import parse_platform
-from rearch.model.source import DebianFile, DebianPackage, PinnedDebian, PinnedGit
+from rearch.model.source import DebianFile, DebianPackage, PinnedArchive, PinnedDebian, PinnedGit
 
 FORMAT = 1
 
@@ -96,6 +96,11 @@ def _identity_out(identity: Identity) -> dict[str, Any]:
         case PinnedPackages():
             packages = [_package_out(package) for package in identity.packages]
             return {"kind": "packages", "time": identity.time, "packages": packages}
+        case PinnedArchive():
+            return {"kind": "archive", "url": identity.url, "sha256": identity.sha256, "strip": identity.strip}
+        case PinnedTool():
+            place = {"package": identity.package} if identity.package else {"url": identity.url}
+            return {"kind": "toolchain", "version": identity.version, "sha256": identity.sha256, **place}
 
 
 def _file_out(file: DebianFile) -> dict[str, Any]:
@@ -144,6 +149,15 @@ def _identity_in(item: Mapping[str, Any]) -> Identity:
         case "packages":
             packages = tuple(_package_in(package) for package in item["packages"])
             return PinnedPackages(packages=packages, time=int(item["time"]))
+        case "archive":
+            return PinnedArchive(url=str(item["url"]), sha256=_sha256(item["sha256"]), strip=int(item["strip"]))
+        case "toolchain":
+            return PinnedTool(
+                version=str(item["version"]),
+                sha256=_sha256(item["sha256"]),
+                package=str(item.get("package", "")),
+                url=str(item.get("url", "")),
+            )
         case "base":
             platforms = {str(parse_platform(name)): _digest(value) for name, value in item["platforms"].items()}
             return PinnedBase(
@@ -163,10 +177,14 @@ def _commit(value: str) -> str:
 
 
 def _file_in(item: Mapping[str, Any]) -> DebianFile:
-    sha256 = str(item["sha256"])
-    if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
-        raise ValueError(f"not a sha256: {sha256!r}")
-    return DebianFile(path=str(item["path"]), size=int(item["size"]), sha256=sha256)
+    return DebianFile(path=str(item["path"]), size=int(item["size"]), sha256=_sha256(item["sha256"]))
+
+
+def _sha256(value: object) -> str:
+    text = str(value)
+    if len(text) != 64 or set(text) - set("0123456789abcdef"):
+        raise ValueError(f"not a sha256: {text!r}")
+    return text
 
 
 def _package_in(item: Mapping[str, Any]) -> DebianPackage:

@@ -20,6 +20,8 @@ FORMAT = 1
 RACY_NS = 2_000_000_000
 TOUCH_AFTER = 3600.0
 _WATCHED = ("SOURCE_DATE_EPOCH", "GOPROXY", "GOSUMDB", "PATH", "HOME", "XDG_CACHE_HOME")
+# They change no build, and a note of them would be a secret on disk.
+_SECRET = ("REARCH_LOGIN_", "REARCH_NOTIFY_", "REARCH_RANCHER_")
 
 Mark = list[Any]
 
@@ -43,7 +45,7 @@ class Stamp:
             "environment": {
                 name: value
                 for name, value in sorted(environment.items())
-                if name in _WATCHED or (name.startswith("REARCH_") and not name.startswith("REARCH_LOGIN_"))
+                if name in _WATCHED or (name.startswith("REARCH_") and not name.startswith(_SECRET))
             },
             "code": _code(),
         }

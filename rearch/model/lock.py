@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from rearch.errors import UsageError
 from rearch.model.frozen import FrozenDict
 from rearch.model.platform import Platform
-from rearch.model.recipe import DebianSource, GitSource
-from rearch.model.source import DebianPackage, PinnedDebian, PinnedGit
+from rearch.model.recipe import ArchiveSource, DebianSource, GitSource
+from rearch.model.source import DebianPackage, PinnedArchive, PinnedDebian, PinnedGit
 
 
 class GitName(Struct, frozen=True):
@@ -66,7 +66,43 @@ class PackagesName(Struct, frozen=True):
         return f"packages {self.suite} {self.platform} {' '.join(sorted(self.packages))}"
 
 
-Name = GitName | DebianName | SysrootName | BaseName | PackagesName
+class PinnedTool(Struct, frozen=True, kw_only=True):
+    """What a ToolName is: a file of `sha256`, which is a wheel of `package` (in pip's index) or stands at `url`; the
+    other of the two is empty."""
+
+    version: str
+    sha256: str
+    package: str = ""
+    url: str = ""
+
+
+class ArchiveName(Struct, frozen=True):
+    """A file to download. Its recipe says its hash, so there is nothing to resolve."""
+
+    source: ArchiveSource
+
+    def __str__(self) -> str:
+        return f"archive {self.source.archive}"
+
+    @property
+    def stated(self) -> PinnedArchive:
+        """What the recipe says that it is."""
+        return PinnedArchive(url=self.source.archive, sha256=self.source.sha256, strip=self.source.strip)
+
+
+class ToolName(Struct, frozen=True):
+    """A compiler for one kind of build host. Its toolchain's file says its hash, so there is nothing to resolve."""
+
+    toolchain: str
+    host: Platform
+    stated: PinnedTool
+
+    def __str__(self) -> str:
+        return f"toolchain {self.toolchain} {self.host}"
+
+
+StatedName = ArchiveName | ToolName
+Name = GitName | DebianName | SysrootName | BaseName | PackagesName | StatedName
 
 
 class Sysroot(Struct, frozen=True, kw_only=True):
@@ -91,7 +127,7 @@ class PinnedPackages(Struct, frozen=True, kw_only=True):
     time: int
 
 
-Identity = PinnedGit | PinnedDebian | Sysroot | PinnedBase | PinnedPackages
+Identity = PinnedGit | PinnedDebian | Sysroot | PinnedBase | PinnedPackages | PinnedArchive | PinnedTool
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -123,6 +159,11 @@ class Lock(Struct, frozen=True):
         entry = self.entries.get(str(name))
         return entry.identity if entry else None
 
+    def holds(self, name: Name) -> bool:
+        """Whether there is an entry that answers the name: of a stated one, with just what YAML says now."""
+        found = self.get(name)
+        return found == name.stated if isinstance(name, StatedName) else found is not None
+
     def merge(self, found: Mapping[str, Entry]) -> Lock:
         """With these entries added or replaced; who needs an entry is joined."""
         merged = dict(self.entries)
@@ -131,6 +172,10 @@ class Lock(Struct, frozen=True):
             needed_by = {*entry.needed_by, *(before.needed_by if before else ())}
             merged[name] = replace(entry, needed_by=tuple(sorted(needed_by)))
         return Lock(FrozenDict(merged))
+
+    def needed(self, names: Mapping[str, tuple[str, ...]]) -> Lock:
+        """These names needed by exactly these components; the others as they are."""
+        return Lock(FrozenDict({**self.entries, **self.keep(names).entries}))
 
     def keep(self, names: Mapping[str, tuple[str, ...]]) -> Lock:
         """Only these names, needed by exactly these components."""

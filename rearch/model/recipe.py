@@ -31,6 +31,7 @@ from rearch.model.frozen import NOTHING
 from rearch.model.go_flags import own_linker_flags, own_variable
 from rearch.model.image import Image
 from rearch.model.smoke import Regex, Smoke
+from rearch.model.watch import Watch
 
 
 def _sha256(value: str) -> str:
@@ -228,6 +229,7 @@ class Recipe(Model):
     )
     vars: FrozenMap[Variable, Text] = Field(default=NOTHING, description="Names for ${{ vars.NAME }}.")
     source: Source = Field(description="Where the code comes from.")
+    watch: Watch | None = Field(default=None, description="Which versions of upstream `outdated` and `bump` look at.")
     patch: Patches = Field(default_factory=Patches, description="How patches/<component>/series is applied.")
     fixes: tuple[Name, ...] = Field(default=(), description="Known ills to cure: see `invoke fixes`.")
     edits: tuple[Edit, ...] = Field(default=(), description="Counted replacements, after the patches.")

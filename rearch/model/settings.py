@@ -8,6 +8,7 @@ from rearch.model.base import Count, Flag, FrozenMap, FullText, Model, Name, Pla
 from rearch.model.frozen import NOTHING
 from rearch.model.image_name import ImageName
 from rearch.model.limits import Limits
+from rearch.model.nightly import NightlySettings
 
 
 class PublishSettings(Model):
@@ -88,3 +89,4 @@ class Settings(Model):
     )
     go: GoSettings = Field(default_factory=GoSettings, description="Go modules.")
     limits: LimitSettings = Field(default_factory=LimitSettings, description="Against archive and log bombs.")
+    nightly: NightlySettings = Field(default_factory=NightlySettings, description="What `nightly` does.")

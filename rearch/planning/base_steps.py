@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import assert_never
 
+from rearch.model.digest import Digest
 from rearch.model.frozen import FrozenDict
 from rearch.model.image import ArchiveBase, Base, DebianBase, LayoutBase, RegistryBase
 from rearch.model.lock import BaseName, Lock, NotLocked, PackagesName, PinnedBase, PinnedPackages
@@ -56,6 +58,20 @@ def _debian(base: DebianBase, platform: Platform, lock: Lock) -> DebianOrigin:
         ca_certificates=base.ca_certificates,
         time=found.time,
     )
+
+
+def packages_digest(bases: Mapping[Platform, Base | None], lock: Lock) -> str:
+    """sha256 over the Debian packages that images start from, a line each: `stale` compares it with rearch.lock.
+
+    Empty where no platform has a base of Debian packages. Errors: NotLocked.
+    """
+    lines = [
+        f"{platform} {package.name} {package.version} {package.file.sha256}\n"
+        for platform, base in sorted(bases.items(), key=lambda item: str(item[0]))
+        if isinstance(base, DebianBase)
+        for package in _debian(base, platform, lock).packages
+    ]
+    return str(Digest.of("".join(lines).encode())) if lines else ""
 
 
 def pinned_base(base: RegistryBase, lock: Lock) -> PinnedBase:

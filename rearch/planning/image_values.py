@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,13 @@ from rearch.model.stack import Component
 from rearch.planning.expand import Expander, upstream_version
 
 if TYPE_CHECKING:
+    from rearch.planning.facts import Facts
     from rearch.planning.images import OnPlatform
 
 PREFIX = "org.opencontainers.image."
+OWN = "io.github.rearch."
+TOOLCHAIN, PACKAGES = f"{OWN}toolchain", f"{OWN}packages"
+"""What no standard annotation says: `go-1.27 1.27.3`, and a digest over the Debian packages of the base."""
 
 
 def described(component: Component, source: PinnedSource, expand: Expander, epoch: int) -> dict[str, str]:
@@ -33,6 +37,13 @@ def described(component: Component, source: PinnedSource, expand: Expander, epoc
         "source": source_url(source),
     }
     return {PREFIX + name: value for name, value in sorted(found.items()) if value}
+
+
+def toolchain_annotation(component: Component, platforms: Iterable[Platform], facts: Facts) -> dict[str, str]:
+    """The compilers that the component's own programs are made with, for `stale`; nothing where there are none."""
+    names = {component.recipes[one].build.toolchain for one in platforms if component.recipes[one].build.go.binaries}
+    said = ", ".join(f"{name} {facts.toolchains[name].version}" for name in sorted(names))
+    return {TOOLCHAIN: said} if said else {}
 
 
 class BadTag(UsageError):

@@ -14,11 +14,19 @@ from rearch.model.source import PinnedSource
 from rearch.model.stack import Component
 from rearch.model.step import Step, StepId, StepKind
 from rearch.model.step_images import AuditInputs, ContextFile, ImageInputs, ImageSmokeInputs, IndexInputs
-from rearch.planning.base_steps import base_annotations, base_step, index_annotations
+from rearch.planning.base_steps import base_annotations, base_step, index_annotations, packages_digest
 from rearch.planning.expand import Expander, source_time
 from rearch.planning.facts import Facts
 from rearch.planning.graph_smoke import checks_here
-from rearch.planning.image_values import PREFIX, described, image_tag, place_of, template_values
+from rearch.planning.image_values import (
+    PACKAGES,
+    PREFIX,
+    described,
+    image_tag,
+    place_of,
+    template_values,
+    toolchain_annotation,
+)
 from rearch.planning.names import pinned_source
 
 
@@ -112,6 +120,8 @@ def _image_step(on: OnPlatform, bases: Sequence[Step]) -> Step:
     annotations = described(on.component, on.source, on.expand, on.epoch)
     annotations |= base_annotations(on.image.base, on.platform, on.facts.lock)
     labels = {**annotations, **on.expand.mapping(on.image.labels)}
+    # Of the manifest alone: a label would be a line of the Dockerfile, and another image for old engines.
+    annotations |= upkeep_annotations((on,))
     rendered = on.facts.render(on.image.template, template_values(on, labels))
     inputs = ImageInputs(
         platform=on.platform,
@@ -128,6 +138,15 @@ def _image_step(on: OnPlatform, bases: Sequence[Step]) -> Step:
         source_date_epoch=on.epoch,
     )
     return Step(id=on.id(StepKind.IMAGE), inputs=inputs, needs=FrozenDict(needs))
+
+
+def upkeep_annotations(ons: Sequence[OnPlatform]) -> dict[str, str]:
+    """What `stale` compares with the project: of one image, or of an index over several."""
+    first = ons[0]
+    platforms = [on.platform for on in ons]
+    found = toolchain_annotation(first.component, platforms, first.facts)
+    packages = packages_digest({on.platform: on.image.base for on in ons}, first.facts.lock)
+    return found | ({PACKAGES: packages} if packages else {})
 
 
 def dockerfile_path(on: OnPlatform) -> str:
@@ -187,6 +206,7 @@ def index_step(ons: Sequence[OnPlatform], known: Collection[StepId]) -> Step:
             raise ImagesDisagree(component.id, field, values)
     needs = {role: step for on in ons for role, step in _index_needs(on) if step in known}
     annotations |= index_annotations(first.image.base, first.facts.lock)
+    annotations |= upkeep_annotations(ons)
     inputs = IndexInputs(
         repository=first.image.repository,
         tag=names.pop(),

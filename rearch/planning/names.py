@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
+from rearch.model.frozen import NOTHING
 from rearch.model.image import Base, DebianBase, Image, RegistryBase
 from rearch.model.lock import (
+    ArchiveName,
     BaseName,
     DebianName,
     GitName,
@@ -15,13 +17,16 @@ from rearch.model.lock import (
     Name,
     NotLocked,
     PackagesName,
+    PinnedTool,
     Sysroot,
     SysrootName,
+    ToolName,
 )
-from rearch.model.platform import Platform
+from rearch.model.platform import Platform, parse_platform
 from rearch.model.recipe import ArchiveSource, DebianSource, GitSource, LocalSource, Recipe
 from rearch.model.source import PinnedArchive, PinnedDebian, PinnedGit, PinnedLocal, PinnedSource
 from rearch.model.stack import Component, Stack
+from rearch.model.toolchain import PypiTool, Toolchain
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -31,13 +36,40 @@ class Wanted(Struct, frozen=True, kw_only=True):
     needed_by: tuple[str, ...]
 
 
-def wanted_names(stacks: Iterable[Stack]) -> tuple[Wanted, ...]:
-    """Every name of these stacks, once, in a stable order."""
+def wanted_names(stacks: Iterable[Stack], toolchains: Mapping[str, Toolchain] = NOTHING) -> tuple[Wanted, ...]:
+    """Every name of these stacks, once, in a stable order; and those of the pinned ones of `toolchains` they use."""
     found: dict[str, tuple[Name, set[str]]] = {}
+    stacks = tuple(stacks)
     for component in (component for stack in stacks for component in stack.components):
         for name in component_names(component):
             found.setdefault(str(name), (name, set()))[1].add(component.id)
+    for toolchain, users in toolchain_users(stacks).items():
+        for tool in tool_names(toolchains[toolchain]) if toolchain in toolchains else ():
+            found[str(tool)] = (tool, set(users))
     return tuple(Wanted(name=name, needed_by=tuple(sorted(who))) for _, (name, who) in sorted(found.items()))
+
+
+def toolchain_users(stacks: Iterable[Stack]) -> Mapping[str, tuple[str, ...]]:
+    """Toolchain: the components (`stack/name`, sorted) that are compiled with it on any of their platforms."""
+    found: dict[str, set[str]] = {}
+    for component in (component for stack in stacks for component in stack.components):
+        for recipe in component.recipes.values():
+            cgo = recipe.build.go.cgo
+            names = (recipe.build.toolchain, *([cgo.toolchain] if cgo else ())) if recipe.build.go.binaries else ()
+            for name in names:
+                found.setdefault(name, set()).add(component.id)
+    return {name: tuple(sorted(found[name])) for name in sorted(found)}
+
+
+def tool_names(toolchain: Toolchain) -> Iterator[ToolName]:
+    """A pinned toolchain, for each kind of host that its file knows; a system's own has no name to lock."""
+    for host, tool in sorted((toolchain.hosts or {}).items()):
+        version = toolchain.version or ""
+        if isinstance(tool, PypiTool):
+            stated = PinnedTool(version=tool.version or version, sha256=tool.sha256, package=tool.pypi)
+        else:
+            stated = PinnedTool(version=version, sha256=tool.sha256, url=tool.archive)
+        yield ToolName(toolchain.name, parse_platform(host), stated)
 
 
 def component_names(component: Component) -> tuple[Name, ...]:
@@ -48,7 +80,9 @@ def component_names(component: Component) -> tuple[Name, ...]:
             names.append(GitName(source))
         case DebianSource() as source:
             names.append(DebianName(source))
-        case ArchiveSource() | LocalSource():
+        case ArchiveSource() as source:
+            names.append(ArchiveName(source))
+        case LocalSource():
             pass
     for platform, recipe in component.recipes.items():
         packages = sysroot_packages(recipe)

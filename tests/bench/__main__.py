@@ -9,7 +9,9 @@ from tests.bench.bundle import bundle
 from tests.bench.images import images
 from tests.bench.measure import Figure
 from tests.bench.memory import memory
+from tests.bench.nightly import nightly
 from tests.bench.noop import noop
+from tests.bench.outdated import outdated
 from tests.bench.overlay import overlay
 from tests.bench.planning import planning
 from tests.bench.publish import publish
@@ -26,6 +28,8 @@ ALL: dict[str, Callable[[], Iterator[Figure]]] = {
     "publish": publish,
     "volumes": volumes,
     "overlay": overlay,
+    "nightly": nightly,
+    "outdated": outdated,
 }
 
 

@@ -140,7 +140,7 @@ def test_when_an_emulator_is_installed_the_checks_are_run(tmp_path: Path) -> Non
 def test_locked_wants_an_entry_for_every_name(tmp_path: Path) -> None:
     rearch = demo(tmp_path, "one", "two", upstreams=tmp_path / "upstreams")
     done = rearch.run(*BUILD, "--locked", code=ExitCode.USAGE)
-    assert "rearch.lock has no entry for 2 names" in done.err
+    assert "rearch.lock has no entry for 4 names" in done.err
     assert "git https://git.example.org/upstream/one v1.0.0" in done.err
     assert "`invoke lock`" in done.err
     rearch.run("lock")

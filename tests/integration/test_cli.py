@@ -20,8 +20,8 @@ from tests.support.warm_cache import demo
 
 USAGE, FAILED = ExitCode.USAGE, ExitCode.FAILED
 TASKS = {
-    *("build", "plan", "lock", "audit", "validate", "publish", "report", "manifest", "inspect"),
-    *("fixes", "schema", "doctor", "clean", "gc"),
+    *("build", "plan", "lock", "outdated", "stale", "audit", "validate", "publish", "report", "manifest", "inspect"),
+    *("setup", "fixes", "schema", "doctor", "clean", "gc"),
     *("volumes", "overlay", "rehearse", "bundle.scan", "bundle.refit", "bundle.verify", "place.write", "place.check"),
 }
 BUILD = ("build", "--arch", "arm64")
@@ -171,7 +171,7 @@ def test_lock_writes_checks_updates_and_prunes(tmp_path: Path) -> None:
     missing = rearch.run("lock", "--check", code=FAILED)
     assert missing.err.count("warning: not locked: git https://git.example.org/upstream/") == 2
     assert not path.exists()
-    assert "wrote rearch.lock, 2 names" in rearch.run("lock").err
+    assert "wrote rearch.lock, 4 names" in rearch.run("lock").err
     first = path.read_bytes()
     assert "unchanged" in rearch.run("lock").err
     rearch.run("lock", "--check")
@@ -191,11 +191,18 @@ def test_lock_writes_checks_updates_and_prunes(tmp_path: Path) -> None:
     assert json.loads(path.read_bytes())["names"].keys() == json.loads(first)["names"].keys()
     # A name that no recipe needs.
     (rearch.project / "recipes/demo/two.yaml").unlink()
+    needed = rearch.run("lock", "--check", code=FAILED)
+    assert "needed by demo/one, not by demo/one, demo/two: toolchain go-1.27 linux/arm64" in needed.err
+    rearch.run("lock")
     rearch.run("lock", "--check")
     stale = rearch.run("lock", "--check", "--prune", code=FAILED)
     assert "no longer needed: git https://git.example.org/upstream/two v1.0.0" in stale.err
     rearch.run("lock", "--prune")
-    assert len(json.loads(path.read_bytes())["names"]) == 1
+    names = json.loads(path.read_bytes())["names"]
+    assert [name.rpartition(" ")[0] for name in names] == [
+        *("git https://git.example.org/upstream/one", "toolchain go-1.27", "toolchain go-1.27")
+    ]
+    assert {tuple(entry["needed_by"]) for entry in names.values()} == {("demo/one",)}
     rearch.run("lock", "--check", "--prune")
 
 

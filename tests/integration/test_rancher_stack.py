@@ -271,7 +271,8 @@ def test_a_tag_that_moved_is_refused_with_both_commits(tmp_path: Path) -> None:
     repository.tag(TAGS["share-mnt"], moved)
     shutil.rmtree(stack.rearch.cache / "git")  # as on another machine: the lock is there, the cache is not
     done = stack.rearch.run("build", "--arch", "arm64", "--only", "share-mnt", code=ExitCode.VERIFICATION)
-    was = json.loads((stack.rearch.project / "rearch.lock").read_text())["names"].popitem()[1]["commit"]
+    names = json.loads((stack.rearch.project / "rearch.lock").read_text())["names"]
+    (was,) = (one["commit"] for one in names.values() if one["kind"] == "git")
     assert locked != moved
     assert f"tag {TAGS['share-mnt']} of https://github.com/rancher/share-mnt has moved" in done.err
     assert f"locked: {was}" in done.err

@@ -89,15 +89,17 @@ def run_registry(
     certificate: tuple[Path, Path] | None = None,
     clients: Path | None = None,
     delete: bool = False,
+    port: int = 0,
 ) -> Iterator[Server]:
     """A registry with its storage in `folder`, for as long as the block runs.
 
     `login`: it wants USER and PASSWORD (basic). `tokens`: it wants tokens of that server. `certificate`: it speaks TLS
-    with this certificate and key; `clients` is the CA that the certificates of its clients must be from.
+    with this certificate and key; `clients` is the CA that the certificates of its clients must be from. `port`: the
+    one to listen on, for a registry that comes back.
     """
     program = need_program("docker-registry", "docker-registry")
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = port or free_port()
     server = Server(
         host=f"127.0.0.1:{port}",
         log=folder / "log",

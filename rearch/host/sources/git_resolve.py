@@ -8,7 +8,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from rearch.errors import RearchError
-from rearch.host.sources.git_errors import CommitFacts, GitOffline, GitTagMoved
+from rearch.host.sources.git_errors import CommitFacts, GitOffline, GitRefUnknown, GitTagMoved
 from rearch.host.sources.git_mirror import Mirror
 from rearch.host.sources.git_refs import Found, find, list_refs, unknown
 from rearch.host.sources.git_run import GitRunner, GitSettings
@@ -48,6 +48,15 @@ class GitResolver:
         """Whether the tag of a locked source names another commit now. Asks the server."""
         mirror = Mirror(self._git, remote(pinned.url, self._settings.mirrors))
         return moved(mirror, pinned)
+
+    def now(self, pinned: PinnedGit) -> Found | None:
+        """What the ref of a locked source names now, None where there is none. One question to the server."""
+        mirror = Mirror(self._git, remote(pinned.url, self._settings.mirrors))
+        return find(mirror.talker, check_ref(pinned.ref))
+
+    def gone(self, pinned: PinnedGit) -> GitRefUnknown:
+        """The error for a ref that is not there any more. Asks the server for what is spelled like it."""
+        return unknown(Mirror(self._git, remote(pinned.url, self._settings.mirrors)).talker, pinned.ref)
 
     def _commit(self, mirror: Mirror, ref: str, kept: PinnedGit | None) -> str:
         if COMMIT.fullmatch(ref):

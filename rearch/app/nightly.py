@@ -1,0 +1,279 @@
+"""`nightly`: update, build, publish, prune, report, notify: one command for cron.
+
+Whatever goes wrong in one part is kept, and the next part goes on with what is whole. What ends a night early (YAML
+that is wrong, a full disk) is a problem of the night as well: it is recorded, and people are told.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rearch.app.prepare import load
+from rearch.app.wiring import Adapters
+from rearch.engine.nightly import Begun, NightlyFolder, NightlyState, Refused, alone
+from rearch.engine.refused import HostError, is_refusal
+from rearch.errors import Interrupted, RearchError
+from rearch.report import Reporter, Said
+from rearch.upkeep.nightly import Night, Problem, Stage, exit_code, problem_of
+from rearch.upkeep.notify import message, told_after
+
+if TYPE_CHECKING:
+    from rearch.app.nightly_build import Made
+    from rearch.app.nightly_publish import NightlyPublish, Sent
+    from rearch.app.nightly_update import Updated
+    from rearch.app.request import Request
+    from rearch.model.nightly import NightlySettings, NotifyPolicy, UpdatePolicy
+    from rearch.model.settings import Settings
+    from rearch.model.stack import Project
+
+DAY = 86400.0
+
+
+class NightlyOrder(Struct, frozen=True, kw_only=True):
+    """What the flags of `nightly` say; None and empty: as `nightly:` of rearch.yaml says. `day`: the day in dated tags,
+    None: today, UTC. `prune_age` in seconds."""
+
+    to: tuple[str, ...] = ()
+    publish: bool = True
+    policy: UpdatePolicy | None = None
+    prune_keep: int | None = None
+    prune_age: float | None = None
+    prune_apply: bool = False
+    notify: NotifyPolicy | None = None
+    dry_run: bool = False
+    day: date | None = None
+
+
+def nightly(request: Request, order: NightlyOrder, report: Reporter) -> Night:
+    """One night. Its failures are in the answer. Errors: ConfigProblems of rearch.yaml, NightlyRuns, HostError (no
+    place for its own state), Interrupted."""
+    from rearch.config.settings import settings_origins
+
+    began = time.monotonic()
+    settings, _ = settings_origins(request.project, environment=request.environment, flags=request.flags)
+    output = request.project / settings.output
+    with alone(output):
+        run = _Run(request, order, settings, report)
+        night = replace(run.night(), seconds=round(time.monotonic() - began, 3))
+        if not order.dry_run:
+            run.end(night)
+    return night
+
+
+class _Run:
+    """One night, while it goes on. What is known so far is in its fields, so that a part that fails loses nothing."""
+
+    def __init__(self, request: Request, order: NightlyOrder, settings: Settings, report: Reporter) -> None:
+        self.request = request
+        self.order = order
+        self.settings = settings
+        self.report = report
+        self.folder = NightlyFolder(request.project / settings.output)
+        self.state, torn = self.folder.state()
+        self.told: list[str] = [torn] if torn else []
+        self.problems: list[Problem] = []
+        self.made: Made | None = None
+        self.sent: Sent | None = None
+        self.components: tuple[str, ...] = ()
+        self.day = order.day or datetime.now(UTC).date()
+        self._night = Night(date=self.day.isoformat())
+
+    @property
+    def policy(self) -> NightlySettings:
+        return self.settings.nightly
+
+    def night(self) -> Night:
+        """Everything but the messages."""
+        with self._part(Stage.RUN):
+            project = load(self.request)
+            self.components = tuple(each.id for stack in project.stacks for each in stack.components if each.asked)
+            updated = self._update(project)
+            if self.order.dry_run:
+                self._would_build(updated)
+            else:
+                self._build(project, updated)
+            if self.order.publish:
+                self._publish()
+                self._prune()
+        published = self.sent is not None and bool(self.sent.tags)
+        return replace(
+            self._night,
+            exit_code=int(exit_code(self.problems, something_published=published)),
+            components=self.components,
+            in_part=bool(self.request.stacks or self.request.only),
+            whole=self.made.whole if self.made else (),
+            tags=tuple(sorted(self.sent.tags, key=lambda tag: tag.reference)) if self.sent else (),
+            problems=tuple(self.problems),
+            told=tuple(dict.fromkeys(self.told)),
+        )
+
+    @contextmanager
+    def _part(self, stage: Stage) -> Iterator[None]:
+        """A part whose failure is a problem of the night, and not its end."""
+        try:
+            yield
+        except Interrupted:
+            raise
+        except RearchError as error:
+            self.problems.append(problem_of(stage, "", error))
+        except OSError as error:
+            if not is_refusal(error):
+                raise
+            self.problems.append(problem_of(stage, "", HostError("the machine refused", error)))
+
+    # --- the parts
+
+    def _update(self, project: Project) -> Updated:
+        from rearch.app.nightly_update import update
+
+        adapters = Adapters(self.request, self.settings, self.report)
+        updated = update(
+            self.request,
+            project,
+            adapters,
+            self.folder,
+            policy=self.order.policy or self.policy.update,
+            refused=self.state.refused,
+            write=not self.order.dry_run,
+        )
+        self.problems += updated.problems
+        self._night = replace(self._night, updates=updated.changes)
+        for change in updated.changes:
+            self.report(Said(text=f"updated {change.name}: {change.before} -> {change.after}"))
+        return updated
+
+    def _build(self, project: Project, updated: Updated) -> None:
+        from rearch.app.nightly_build import build_night
+
+        with self._part(Stage.BUILD):
+            self.made = made = build_night(self.request, project, updated, self.report, night=self._night.date)
+            self.problems += made.problems
+            self.told += made.told
+            self._night = replace(self._night, updates=made.changes)
+            self._keep(refused=_renewed(self.state.refused, made))
+            self.folder.end_trial()
+
+    def _would_build(self, updated: Updated) -> None:
+        from rearch.app.build import plan
+
+        if updated.changes:
+            self.told.append("the plan is that of rearch.lock as it is now, without these updates")
+        with self._part(Stage.BUILD):
+            made, _ = plan(self.request, self.report)
+            self.told.append(f"{len(made.to_run)} of {len(made.steps)} steps would run")
+
+    def _publish(self) -> None:
+        images = self.made.images if self.made else ()
+        if self.order.dry_run:
+            images = tuple(name for name in _published_before(self.request, self.settings) if name in self.components)
+        if not images:
+            return
+        with self._part(Stage.PUBLISH):
+            how = self._how()
+            sent = how.look(images, self.report) if self.order.dry_run else how.publish(images, self.report)
+            self.sent = sent
+            self.problems += sent.problems
+            if not sent.problems and not self.order.dry_run:
+                self._keep(begun={})
+
+    def _how(self) -> NightlyPublish:
+        from rearch.app.nightly_publish import NightlyPublish
+
+        return NightlyPublish(
+            request=self.request,
+            to=self.order.to or self.policy.to,
+            channel=self.policy.channel,
+            day=self.day,
+            begun=self.state.begun,
+            begin=lambda begun: self._keep(begun={**self.state.begun, **begun}),
+        )
+
+    def _prune(self) -> None:
+        """Where something was published, or everywhere when --prune-apply is given: without anything new not even the
+        tags are listed."""
+        from rearch.app.nightly_prune import prune
+        from rearch.app.registries import registry_client
+        from rearch.host.process import Processes
+        from rearch.upkeep.prune import PrunePolicy
+
+        if self.sent is None:
+            return
+        names = self.sent.places if self.order.prune_apply else self.sent.fresh
+        places = {place: name for name in names for place in self.sent.places.get(name, ())}
+        if not places:
+            return
+        apply = (self.order.prune_apply or self.policy.prune_apply) and not self.order.dry_run
+        age = self.policy.prune_age if self.order.prune_age is None else self.order.prune_age
+        policy = PrunePolicy(
+            channel=self.policy.channel, keep=self.order.prune_keep or self.policy.prune_keep, days=age / DAY
+        )
+        with self._part(Stage.PRUNE):
+            with registry_client(self.settings, self.request.environment, Processes()) as client:
+                pruned = prune(client, places, policy, self.day, apply=apply)
+            self.problems += pruned.problems
+            self.told += pruned.told
+            self._night = replace(self._night, removed=pruned.removed, prune_applied=apply)
+
+    # --- the end
+
+    def _keep(self, *, refused: Mapping[str, Refused] | None = None, begun: Mapping[str, Begun] | None = None) -> None:
+        changed = self.state
+        if refused is not None:
+            changed = replace(changed, refused=dict(sorted(refused.items())))
+        if begun is not None:
+            changed = replace(changed, begun=dict(sorted(begun.items())))
+        self._write(changed)
+
+    def _write(self, state: NightlyState) -> None:
+        if state != self.state:
+            self.folder.keep(state)
+            self.state = state
+
+    def end(self, night: Night) -> None:
+        """Record it, and tell people. What fails here is a warning: the night is what it was."""
+        self._try(lambda: self.folder.record(night), "nightly.json could not be written")
+        self._try(lambda: self._tell(night), "the state of the nightly run could not be written")
+
+    def _try(self, act: Callable[[], None], what: str) -> None:
+        try:
+            act()
+        except OSError as error:
+            if not is_refusal(error):
+                raise
+            self.report(Said(text=f"{what}: {error}", level="warning"))
+
+    def _tell(self, night: Night) -> None:
+        """A message that did not get through is due again the next night."""
+        policy = self.order.notify or self.policy.notify
+        project = self.request.project.name
+        due = message(night, self.state.told, project=project, policy=policy, link=self.policy.report_url)
+        if due is not None:
+            from rearch.host.notify import has_addresses, send
+
+            variables, environment = self.policy.notify_urls, self.request.environment
+            troubles = send(due.title, due.body, due.kind, variables, environment)
+            for trouble in troubles:
+                self.report(Said(text=trouble.words, level="warning"))
+            if troubles and has_addresses(variables, environment):
+                return
+        self._write(replace(self.state, told=told_after(night, self.state.told)))
+
+
+def _renewed(refused: Mapping[str, Refused], made: Made) -> Mapping[str, Refused]:
+    """What was refused this night, and before; without what was taken after all."""
+    taken = {change.name for change in made.changes if not change.held}
+    return {**{name: one for name, one in refused.items() if name not in taken}, **made.refused}
+
+
+def _published_before(request: Request, settings: Settings) -> Sequence[str]:
+    """The images in output/, for a dry run."""
+    from rearch.publishing.build_json import image_rows
+
+    return tuple(row.component for row in image_rows(request.project / settings.output / "build.json"))

@@ -1,0 +1,177 @@
+"""What the nightly job keeps below output/.rearch/nightly/, and the lock that lets one of them run at a time.
+
+`state.json`: what people were told, updates that were refused, dated tags of a publish that has begun.
+`before.lock`, `after.lock`: rearch.lock around an update whose build has not come to its end. A run that was killed
+leaves them, and the next one knows by them what it may go back to.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct, field
+
+from rearch.engine.durable import write_whole
+from rearch.engine.lockfile import read_lock, write_lock
+from rearch.engine.refused import make_folder
+from rearch.errors import TemporaryError
+from rearch.model.lock import Entry, Lock
+from rearch.model.typed import Undecodable, decode_json
+from rearch.upkeep.nightly import Night
+from rearch.upkeep.notify import Told
+
+FOLDER = Path(".rearch") / "nightly"
+RECORD = "nightly.json"
+_FORMAT = 1
+
+
+class Refused(Struct, frozen=True, kw_only=True):
+    """An update that did not build. `identity`: what was refused, as rearch.lock writes it; `recipes`: digest of the
+    recipes then, since with other ones it may build; `why` in a line; `since`: the night; `broke`: the components."""
+
+    identity: str
+    recipes: str
+    why: str
+    since: str
+    broke: tuple[str, ...] = ()
+
+
+class Begun(Struct, frozen=True, kw_only=True):
+    """A publish that has begun: the index's digest, and the dated tag that it gets."""
+
+    digest: str
+    tag: str
+
+
+class NightlyState(Struct, frozen=True, kw_only=True):
+    """`refused` by name of an entry, `begun` by component."""
+
+    format: int = _FORMAT
+    told: Told = field(default_factory=Told)
+    refused: Mapping[str, Refused] = field(default_factory=dict)
+    begun: Mapping[str, Begun] = field(default_factory=dict)
+
+
+class Holder(Struct, frozen=True, kw_only=True):
+    """Who holds the lock. `since`: seconds since 1970; -1 where that is not known."""
+
+    pid: int = -1
+    since: int = -1
+    host: str = ""
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        if self.pid < 0:
+            return "it does not say who it is"
+        since = f"{datetime.fromtimestamp(self.since, UTC):%Y-%m-%d %H:%M:%S} UTC" if self.since >= 0 else "unknown"
+        return f"process {self.pid} on {self.host or 'an unknown host'}, since {since}"
+
+
+class NightlyRuns(TemporaryError):
+    """Another nightly run works on this project."""
+
+    def __init__(self, path: Path, holder: Holder) -> None:
+        self.path = path
+        self.holder = holder
+        super().__init__(
+            "a nightly run is under way in this project",
+            (holder.words, f"lock: {path}"),
+            hint="wait for its end; a lock whose process has ended counts for nothing, and nobody has to remove it",
+        )
+
+
+@contextmanager
+def alone(output: Path) -> Iterator[None]:
+    """Be the one nightly run of this project. The kernel lets go of the lock when the process ends, however it does.
+
+    Errors: NightlyRuns, HostError.
+    """
+    folder = output / FOLDER
+    make_folder(folder, "the nightly run keeps its state there")
+    path = folder / "lock"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NightlyRuns(path, _holder(path)) from None
+        own = Holder(pid=os.getpid(), since=int(time.time()), host=socket.gethostname())
+        os.ftruncate(handle, 0)
+        with suppress(OSError):  # on a full disk the night has to go on, or nobody is told
+            os.pwrite(handle, msgspec.json.encode(own), 0)
+        yield
+        os.ftruncate(handle, 0)
+    finally:
+        os.close(handle)
+
+
+def _holder(path: Path) -> Holder:
+    try:
+        return decode_json(path.read_bytes(), Holder)
+    except (Undecodable, OSError):
+        return Holder()
+
+
+class NightlyFolder:
+    """The files of one project's nightly runs."""
+
+    def __init__(self, output: Path) -> None:
+        self._output = output
+        self._folder = output / FOLDER
+
+    def state(self) -> tuple[NightlyState, str]:
+        """The state, and a line for people where it was torn: then all is as if no night had been yet."""
+        path = self._folder / "state.json"
+        try:
+            found = decode_json(path.read_bytes(), NightlyState)
+        except FileNotFoundError:
+            return NightlyState(), ""
+        except (Undecodable, RecursionError) as error:
+            return NightlyState(), f"{path} is torn, and left aside: {error}"
+        if found.format != _FORMAT:
+            return NightlyState(), f"{path} is of another format, and left aside"
+        return found, ""
+
+    def keep(self, state: NightlyState) -> None:
+        """Write the state. Errors: OSError."""
+        write_whole(self._folder / "state.json", _json(state))
+
+    def record(self, night: Night) -> None:
+        """output/nightly.json: this night, for programs. Errors: OSError."""
+        write_whole(self._output / RECORD, _json(night))
+
+    def begin_trial(self, before: Lock, after: Lock) -> None:
+        """Remember both before rearch.lock is written. Errors: OSError."""
+        write_lock(self._folder / "before.lock", before)
+        write_lock(self._folder / "after.lock", after)
+
+    def end_trial(self) -> None:
+        """The update was built, or taken back."""
+        for name in ("after.lock", "before.lock"):
+            (self._folder / name).unlink(missing_ok=True)
+
+    def untried(self, lock: Lock) -> Mapping[str, Entry]:
+        """Entries as they were before an update that no build has tried to its end, where rearch.lock still has what
+        that update made of them. Errors: BadLock."""
+        before, after = read_lock(self._folder / "before.lock"), read_lock(self._folder / "after.lock")
+        return {
+            name: entry
+            for name, entry in before.entries.items()
+            if name in after.entries
+            and after.entries[name].identity != entry.identity
+            and name in lock.entries
+            and lock.entries[name].identity == after.entries[name].identity
+        }
+
+
+def _json(value: object) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"

@@ -1,0 +1,159 @@
+"""A night, as values: what was updated, built and published, what went wrong, and what the process returns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import date
+from enum import StrEnum
+
+from msgspec import Struct
+
+from rearch.errors import ExitCode, RearchError, UsageError
+
+MOST_A_DAY = 99
+
+
+class Stage(StrEnum):
+    """Where in the night something went wrong."""
+
+    UPDATE = "update"
+    BUILD = "build"
+    PUBLISH = "publish"
+    PRUNE = "prune"
+    RUN = "run"
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """Something that went wrong. `component` is `stack/name`, empty where it is of no single one."""
+
+    stage: Stage
+    component: str
+    summary: str
+    details: tuple[str, ...] = ()
+    hint: str = ""
+    exit_code: int = int(ExitCode.FAILED)
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the same may go through another night, with nothing changed on this side."""
+        return self.exit_code == ExitCode.TEMPORARY
+
+    @property
+    def words(self) -> str:
+        """In one line."""
+        where = f"{self.component}: " if self.component else ""
+        return f"{self.stage}: {where}{self.summary}"
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """An entry of rearch.lock that the night changed. `before` and `after` in a word: a commit, a version, a digest.
+
+    `held`: why the entry is as before again; empty where the change stays.
+    """
+
+    name: str
+    before: str
+    after: str
+    needed_by: tuple[str, ...]
+    held: str = ""
+
+
+class Tagged(Struct, frozen=True, kw_only=True):
+    """A tag that names what was built. `change`: new, moved, merged, unchanged."""
+
+    component: str
+    reference: str
+    change: str
+
+
+class Removed(Struct, frozen=True, kw_only=True):
+    """A dated tag that is (or, where nothing is applied, would be) removed."""
+
+    reference: str
+    digest: str
+
+
+class Night(Struct, frozen=True, kw_only=True):
+    """One night. `components`: those that were to be built; `whole` those of them of which every platform was built
+    and checked. `in_part`: not all of the project was asked for. `date` is the day in dated tags. `seconds`: its
+    length. `told`: what a person should know, and is no failure."""
+
+    date: str
+    in_part: bool = False
+    exit_code: int = 0
+    seconds: float = 0.0
+    components: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
+    updates: tuple[Change, ...] = ()
+    tags: tuple[Tagged, ...] = ()
+    removed: tuple[Removed, ...] = ()
+    prune_applied: bool = False
+    problems: tuple[Problem, ...] = ()
+    told: tuple[str, ...] = ()
+
+    @property
+    def new_tags(self) -> tuple[Tagged, ...]:
+        """Those that were set this night."""
+        return tuple(tag for tag in self.tags if tag.change != "unchanged")
+
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """What is not well, sorted: components, and stages for what is of no single one."""
+        return tuple(sorted({problem.component or str(problem.stage) for problem in self.problems}))
+
+
+def problem_of(stage: Stage, component: str, error: RearchError) -> Problem:
+    """An error, as it is kept."""
+    return Problem(
+        stage=stage,
+        component=component,
+        summary=error.summary,
+        details=tuple(line for detail in error.details for line in detail.splitlines()),
+        hint=error.hint or "",
+        exit_code=int(error.exit_code),
+    )
+
+
+def exit_code(problems: Iterable[Problem], *, something_published: bool) -> ExitCode:
+    """0 nothing went wrong; 3 something is not what it is labelled as; 75 all may go through another night; 4 part of
+    it stands in a registry as it should; 1 nothing does."""
+    codes = {problem.exit_code for problem in problems}
+    if not codes:
+        return ExitCode.OK
+    if ExitCode.VERIFICATION in codes:
+        return ExitCode.VERIFICATION
+    if something_published:
+        return ExitCode.PARTIAL
+    if codes == {int(ExitCode.TEMPORARY)}:
+        return ExitCode.TEMPORARY
+    return ExitCode.USAGE if codes == {int(ExitCode.USAGE)} else ExitCode.FAILED
+
+
+class BadDate(UsageError):
+    """A text after --date that is no day."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        super().__init__(f"--date: {text!r} is no day", hint="write it as 2024-05-17")
+
+
+def parse_date(text: str) -> date:
+    """`2024-05-17`. Errors: BadDate."""
+    try:
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            raise ValueError
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadDate(text) from None
+
+
+def dated_tag(channel: str, day: date, number: int = 1) -> str:
+    """`nightly-2024-05-17`; the second of a day (a clock that was set back, a night that was run again) has `-2`."""
+    return f"{channel}-{day.isoformat()}" + (f"-{number}" if number > 1 else "")
+
+
+def candidates(channel: str, day: date, begun: str = "") -> Sequence[str]:
+    """Dated tags in the order in which they are tried. `begun`: the one of a publish that did not come to its end."""
+    usual = tuple(dated_tag(channel, day, number) for number in range(1, MOST_A_DAY + 1))
+    return tuple(dict.fromkeys(((begun,) if begun else ()) + usual))
