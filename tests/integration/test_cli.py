@@ -21,6 +21,7 @@ from tests.support.warm_cache import demo
 USAGE, FAILED = ExitCode.USAGE, ExitCode.FAILED
 TASKS = {
     *("build", "plan", "lock", "outdated", "stale", "audit", "validate", "publish", "report", "manifest", "inspect"),
+    *("bump", "check", "new", "nightly", "patch.start", "patch.refresh", "patch.drop", "patch.list"),
     *("setup", "fixes", "schema", "doctor", "clean", "gc"),
     *("volumes", "overlay", "rehearse", "bundle.scan", "bundle.refit", "bundle.verify", "place.write", "place.check"),
 }
@@ -361,4 +362,4 @@ def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
         check=False,
     )
     assert done.stdout.startswith("run    fetch demo/component-")
-    assert done.stderr == ""
+    assert all(line.startswith("would lock toolchain ") for line in done.stderr.splitlines()), done.stderr
