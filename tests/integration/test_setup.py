@@ -101,7 +101,6 @@ def test_wrong_words_are_usage_errors(rearch: Cli) -> None:
         ("setup", "systemd", "--at", "25:00"),
         ("setup", "systemd", "--stack", "demoo"),
         ("setup", "github", "--print", "--force"),
-        ("setup", "--help"),
     ):
         done = rearch.run(*words, code=ExitCode.USAGE)
         assert done.err.startswith(("error: ", "rearch.yaml", "recipes")), str(done)
