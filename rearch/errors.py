@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import ClassVar
 
 
 class ExitCode(IntEnum):
@@ -27,7 +26,8 @@ class ExitCode(IntEnum):
 class RearchError(Exception):
     """A failure that is explained to the user. A bug is any other exception and keeps its traceback."""
 
-    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+    # Of the class, but for an error that stands for several: that one has the exit code of the worst.
+    exit_code: ExitCode = ExitCode.FAILED
 
     def __init__(self, summary: str, details: Sequence[str] = (), hint: str | None = None) -> None:
         super().__init__(summary)

@@ -91,7 +91,7 @@ class NoLongerApplies(RearchError):
             details,
             f"`rearch bump {component} --to {new} --force`, then `rearch patch start {component}` merges the patches",
         )
-        self.exit_code = worst(self.errors)  # type: ignore[misc]
+        self.exit_code = worst(self.errors)
 
 
 def bump(request: Request, order: BumpOrder, report: Reporter) -> Bumped:

@@ -40,7 +40,7 @@ class Unresolved(RearchError):
         self.errors = tuple(sorted(failures.values(), key=lambda error: error.summary))
         details = [error.summary for error in self.errors[1:]]
         super().__init__(self.errors[0].summary, (*self.errors[0].details, *details), self.errors[0].hint)
-        self.exit_code = worst(self.errors)  # type: ignore[misc]
+        self.exit_code = worst(self.errors)
 
 
 class Resolved(Struct, frozen=True, kw_only=True):

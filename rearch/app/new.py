@@ -47,7 +47,7 @@ class NotPinned(RearchError):
     def __init__(self, file: str, error: RearchError) -> None:
         self.file = file
         self.error = error
-        self.exit_code = error.exit_code  # type: ignore[misc]
+        self.exit_code = error.exit_code
         super().__init__(
             f"{file} was taken away again: {error.summary}",
             error.details,

@@ -30,7 +30,7 @@ class CommandFailed(StepError):
     def __init__(self, command: str, errors: Sequence[tuple[str, RearchError]]) -> None:
         self.command = command
         self.errors = tuple(errors)
-        self.exit_code = worst([error for _, error in errors])  # type: ignore[misc]  # of this one failure
+        self.exit_code = worst([error for _, error in errors])
         super().__init__(f"`rearch {command}` failed", [error.render(where) for where, error in errors])
 
 

@@ -17,7 +17,7 @@ from rearch.formats.archive_errors import (
     NotAFolder,
     ThroughLink,
 )
-from rearch.formats.archive_links import MAX_HOPS, leads_out
+from rearch.formats.archive_links import follow, leads_out
 from rearch.formats.archive_zip_table import Record
 
 
@@ -107,24 +107,4 @@ class Tree:
             raise BadHardLink(self._bundle, entry.name, entry.target)
 
     def _stays_inside(self, link: Parts) -> bool:
-        real: list[str] = []
-        ahead = list(reversed(link))
-        hops = 0
-        while ahead:
-            part = ahead.pop()
-            if part in ("", "."):
-                continue
-            if part == "..":
-                if not real:
-                    return False
-                real.pop()
-                continue
-            target = self._links.get((*real, part))
-            if target is None:
-                real.append(part)
-                continue
-            hops += 1
-            if hops > MAX_HOPS:
-                return False
-            ahead += reversed(target.split("/"))
-        return True
+        return follow(link, self._links.get) is not None

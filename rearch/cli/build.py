@@ -82,7 +82,7 @@ def _not_empty(flag: str, value: Given) -> str:
     return value or ""
 
 
-def _reporter(kind: str, request: Request, *, verbose: bool) -> Reporter:
+def reporter_for(kind: str, request: Request, *, verbose: bool) -> Reporter:
     from rearch.host.progress import reporter
 
     return reporter(kind, sys.stderr, dict(request.environment), verbose=verbose, root=request.project)
@@ -154,7 +154,7 @@ def _build(request: Request, stamp: Stamp, *, progress: str, verbose: bool, juni
     from rearch.app.report import recorded_build
     from rearch.host.progress import plan_line
 
-    report = _reporter(progress, request, verbose=verbose)
+    report = reporter_for(progress, request, verbose=verbose)
     if verbose:
         _show_settings(request, report if progress == "json" else None)
     try:
@@ -226,7 +226,7 @@ def _show_plan(request: Request, *, progress: str, explain: bool, verbose: bool)
 
     if verbose:
         _show_settings(request)
-    made, state = make(request, _reporter(progress, request, verbose=verbose))
+    made, state = make(request, reporter_for(progress, request, verbose=verbose))
     for line in plan_lines(made, state if explain else None, everything=verbose):
         answer(line)
     return 0
@@ -268,5 +268,5 @@ def lock(
     from rearch.app.lock import lock as run
 
     request = make_request(context, project, None, None, stack, only, offline=offline, update=update)
-    report = _reporter("plain", request, verbose=False)
+    report = reporter_for("plain", request, verbose=False)
     return int(run(request, report, check=check, prune=prune))

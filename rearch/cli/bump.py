@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from invoke import Context, task
 
-from rearch.cli.build import HELP, _reporter, make_request
+from rearch.cli.build import HELP, make_request, reporter_for
 from rearch.cli.door import answer, guarded, no_flag, say
 from rearch.errors import ExitCode, UsageError
 
@@ -54,7 +54,7 @@ def bump(
     request = make_request(context, project, None, None, None, None, offline=offline)
     level: Level = "latest" if latest else "minor" if minor else "patch"
     order = BumpOrder(component=component, to=to, level=level, dry_run=dry_run, force=force)
-    done = run(request, order, _reporter("plain", request, verbose=verbose))
+    done = run(request, order, reporter_for("plain", request, verbose=verbose))
     for line in (json_format.dumps(bump_document(done), indent=1),) if json else bump_lines(done):
         answer(line)
     if done.failures:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from invoke import Collection, Context, task
 
-from rearch.cli.build import HELP, _reporter, make_request
+from rearch.cli.build import HELP, make_request, reporter_for
 from rearch.cli.door import answer, guarded, no_flag, say
 from rearch.errors import ExitCode
 
@@ -47,7 +47,7 @@ def start(
     no_flag(component, "patch.start")
     request = make_request(context, project, None, None, None, None, offline=offline)
     order = _order(component, dir, old=from_, fresh=fresh)
-    work = run(request, order, _reporter("plain", request, verbose=verbose))
+    work = run(request, order, reporter_for("plain", request, verbose=verbose))
     answer(str(work.path))
     return _told(work, f"edit and commit there, then `rearch patch refresh {work.component}`")
 
@@ -72,7 +72,7 @@ def refresh(
 
     no_flag(component, "patch.refresh")
     request = make_request(context, project, None, None, None, None, offline=offline)
-    work = run(request, _order(component, dir, name=name), _reporter("plain", request, verbose=verbose))
+    work = run(request, _order(component, dir, name=name), reporter_for("plain", request, verbose=verbose))
     for verb, names in (("wrote", work.written), ("removed", work.removed)):
         for each in names:
             answer(f"{verb} {each}")
@@ -96,7 +96,7 @@ def drop(
     no_flag(component, "patch.drop")
     no_flag(name, "patch.drop")
     request = make_request(context, project, None, None, None, None, offline=offline)
-    run(request, _order(component, dir, name=name), _reporter("plain", request, verbose=verbose))
+    run(request, _order(component, dir, name=name), reporter_for("plain", request, verbose=verbose))
     answer(f"removed {name}")
     return ExitCode.OK
 
@@ -119,7 +119,7 @@ def list_(
 
     no_flag(component, "patch.list")
     request = make_request(context, project, None, None, None, None, offline=offline)
-    found = listed(request, _order(component, dir), _reporter("plain", request, verbose=verbose))
+    found = listed(request, _order(component, dir), reporter_for("plain", request, verbose=verbose))
     if json:
         fields = ("name", "files", "notes", "error")
         answer(json_format.dumps([{field: getattr(one, field) for field in fields} for one in found], indent=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from rearch.formats.archive_errors import LinkEscapes
@@ -34,6 +35,12 @@ def resolve(root: Path, path: Parts, *, rooted: bool = False) -> Parts | None:
 
     What does not exist counts as a folder. In a `rooted` tree absolute links start at the root of the tree.
     """
+    # os.path.join: also for names that are not UTF-8
+    return follow(path, lambda parts: _target(os.path.join(root, *parts)), rooted=rooted)  # noqa: PTH118
+
+
+def follow(path: Parts, target_of: Callable[[Parts], str | None], *, rooted: bool = False) -> Parts | None:
+    """The same in any tree. `target_of`: the text of the link at a place; None where there is no link."""
     real: list[str] = []
     ahead = list(reversed(path))
     hops = 0
@@ -46,7 +53,7 @@ def resolve(root: Path, path: Parts, *, rooted: bool = False) -> Parts | None:
                 return None
             real.pop()
             continue
-        target = _target(os.path.join(root, *real, part))  # noqa: PTH118 - also for names that are not UTF-8
+        target = target_of((*real, part))
         if target is None:
             real.append(part)
             continue

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
 
 from rearch.errors import ExitCode, RearchError, StepError, TemporaryError, UsageError, VerificationError
 
@@ -141,7 +140,7 @@ class TagContested(TemporaryError):
 class PublishedInPart(RearchError):
     """Some of it is there for all to read, some is not. `done` and `failed` are lines."""
 
-    exit_code: ClassVar[ExitCode] = ExitCode.PARTIAL
+    exit_code = ExitCode.PARTIAL
 
     def __init__(self, done: Sequence[str], failed: Sequence[str]) -> None:
         self.done = tuple(done)
