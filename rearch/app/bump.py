@@ -6,15 +6,17 @@ So there is nothing to undo when a version does not exist, a patch no longer app
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from rearch.app.bump_sha import archive_sha256
+from rearch.app.bump_version import new_version
+from rearch.app.lock_changes import change_text
 from rearch.app.locking import complete
 from rearch.app.patch_base import forget_base, remember_base
-from rearch.app.prepare import LOCK, identity_text, load
+from rearch.app.prepare import LOCK, load
 from rearch.app.request import Request
 from rearch.app.upkeep_tree import fetched, try_changes
 from rearch.app.wiring import Adapters
@@ -24,20 +26,18 @@ from rearch.config.version_sites import (
     VersionSites,
     edited_texts,
     lines_changed,
-    moved,
     version_sites,
 )
 from rearch.engine.lockfile import lock_text, read_lock
 from rearch.engine.rewrite import Rewrite, rewrite
 from rearch.errors import RearchError, UsageError, worst
 from rearch.model.lock import DebianName, Lock, NotLocked
-from rearch.model.recipe import ArchiveSource, DebianSource, GitSource, LocalSource, Source
+from rearch.model.recipe import ArchiveSource, DebianSource, LocalSource, Source
 from rearch.model.source import PinnedDebian, PinnedGit, PinnedSource
 from rearch.model.stack import Component, Project
 from rearch.planning.names import Wanted, component_names, pinned_source, wanted_names
 from rearch.report import Reporter, Said
-from rearch.upkeep.bump import Bumped, Edited, Level, Log, NothingNewer, choose
-from rearch.upkeep.outdated_tags import rank_tags, rule_of
+from rearch.upkeep.bump import Bumped, Edited, Level, Log, NothingNewer
 
 LOG_LINES = 20
 
@@ -52,6 +52,15 @@ class BumpOrder(Struct, frozen=True, kw_only=True):
     force: bool = False
 
 
+class Writing(Struct, frozen=True, kw_only=True):
+    """What a bump is about to write. `texts`: YAML file -> its text before and after; both locks."""
+
+    done: Bumped
+    texts: Mapping[str, tuple[str, str]]
+    before: Lock
+    after: Lock
+
+
 class NothingToBump(UsageError):
     """A component whose source has no version."""
 
@@ -59,47 +68,33 @@ class NothingToBump(UsageError):
         super().__init__(f"{component}: its source is a folder of the project, which has no version")
 
 
-class NoList(UsageError):
-    """Nobody says which versions there are."""
-
-    def __init__(self, component: str) -> None:
-        super().__init__(
-            f"{component}: an archive's server has no list of versions",
-            hint="`--to V`, or name a repository with its tags: `watch: {git: URL}` in the recipe",
-        )
-
-
-class OtherTag(UsageError):
-    """The tag that was found is not spelled as the recipe spells tags."""
-
-    def __init__(self, component: str, tag: str, before: str, after: str) -> None:
-        self.tag = tag
-        super().__init__(
-            f"{component}: the tag {tag} is not spelled {before}VERSION{after}", hint="`--to V`, or correct `watch:`"
-        )
-
-
 class NoLongerApplies(RearchError):
     """Patches or edits do not fit the new version; nothing was written."""
 
-    def __init__(self, component: str, new: str, errors: Sequence[RearchError]) -> None:
+    def __init__(self, component: str, new: str, errors: Sequence[RearchError], *, named: bool) -> None:
+        """`named`: whether the YAML says the version, so that `--to` can."""
         self.component = component
         self.errors = tuple(errors)
         details = [line for error in errors for line in (error.summary, *(f"  {text}" for text in error.details))]
         super().__init__(
             f"{component}: {len(errors)} of its patches and edits do not apply to {new}; nothing was changed",
             details,
-            f"`rearch bump {component} --to {new} --force`, then `rearch patch start {component}` merges the patches",
+            f"`rearch bump {component}{f' --to {new}' if named else ''} --force`, "
+            f"then `rearch patch start {component}` merges the patches",
         )
         self.exit_code = worst(self.errors)
 
 
-def bump(request: Request, order: BumpOrder, report: Reporter) -> Bumped:
-    """Work out, try, write. Errors: ConfigProblems, VersionHidden, CannotEdit, NoLongerApplies,
-    ChangedMeanwhile, those of locking and fetching. Whatever the error, YAML and lock are as they were."""
+def bump(
+    request: Request, order: BumpOrder, report: Reporter, *, begin: Callable[[Writing], None] = lambda _: None
+) -> Bumped:
+    """Work out, try, write. `begin` is told before anything is written, and may refuse by an error.
+
+    Errors: ConfigProblems, VersionHidden, CannotEdit, NoLongerApplies, ChangedMeanwhile, those of `begin`, of locking
+    and of fetching. Whatever the error, YAML and lock are as they were."""
     before = load(replace(request, only=()))
     component = _component(request, before, order.component)
-    return _Bump(request, order, report, before, component).run()
+    return _Bump(request, order, report, before, component).run(begin)
 
 
 def _component(request: Request, project: Project, name: str) -> Component:
@@ -121,7 +116,7 @@ class _Bump:
         self._adapters = Adapters(request, before.settings, report)
         self._lock_path = request.project / LOCK
 
-    def run(self) -> Bumped:
+    def run(self, begin: Callable[[Writing], None]) -> Bumped:
         if isinstance(self._component.recipe.source, LocalSource):
             raise NothingToBump(self._component.id)
         sites = version_sites(self._request.project, self._component.stack, self._component.name)
@@ -151,6 +146,7 @@ class _Bump:
         done = replace(done, log=self._log(changed[0], old_lock, lock))
         if self._order.dry_run:
             return done
+        begin(Writing(done=done, texts=texts, before=old_lock, after=lock))
         self._write(texts, lock_before, lock_text(lock) if lock != old_lock else None)
         self._remember(done, changed, old_lock)
         return replace(done, wrote=True)
@@ -158,43 +154,7 @@ class _Bump:
     # -- which version
 
     def _new_version(self, sites: VersionSites) -> str:
-        """Empty for a Debian source that has no version in the YAML."""
-        if self._order.to:
-            return self._given(sites)
-        source = self._component.recipe.source
-        if isinstance(source, DebianSource):
-            if sites.version is None:
-                return ""
-            return self._adapters.debian.resolve(source.model_copy(update={"version": None}), None).version
-        return self._newest(sites, source)
-
-    def _given(self, sites: VersionSites) -> str:
-        """`--to` may be the tag too: v1.2 where the recipe says `v${{ version }}`."""
-        given = self._order.to
-        if sites.version is None:
-            raise UsageError(
-                f"{self._component.id}: its recipe takes the version that apt offers",
-                hint="leave --to out, or write `version:` into its source",
-            )
-        whole = bool(sites.before or sites.after) and given.startswith(sites.before) and given.endswith(sites.after)
-        return given[len(sites.before) : len(given) - len(sites.after)] if whole else given
-
-    def _newest(self, sites: VersionSites, source: Source) -> str:
-        from rearch.host.sources.git_listing import GitListing
-
-        watch = self._component.recipe.watch
-        ref = source.ref if isinstance(source, GitSource) else ""
-        url = watch.git if watch and watch.git else source.git if isinstance(source, GitSource) else ""
-        if not url:
-            raise NoList(self._component.id)
-        rule = rule_of(ref, sites.current, watch)
-        ranked = rank_tags(GitListing(self._adapters.git_settings).refs(url), rule)
-        tag = choose(self._component.id, ranked, rule, self._order.level)
-        if sites.beside or not ref:  # the version itself is written, the tag's spelling may differ from it
-            return moved(sites.current, rule.current.text if rule.current else "", tag.version.text)
-        if not (tag.name.startswith(sites.before) and tag.name.endswith(sites.after)):
-            raise OtherTag(self._component.id, tag.name, sites.before, sites.after)
-        return tag.name[len(sites.before) : len(tag.name) - len(sites.after)]
+        return new_version(self._adapters, self._component, sites, to=self._order.to, level=self._order.level)
 
     def _edits(self, sites: VersionSites, new: str) -> tuple[tuple[Site, str], ...]:
         edits = sites.edits(new) if new else ()
@@ -239,7 +199,7 @@ class _Bump:
         }
         new = Lock(entries)
         changes = [
-            f"{name}: {identity_text(new, name)}"
+            f"{name}: {change_text(old, new, name)}"
             for name in sorted(entries)
             if name not in old.entries or old.entries[name].identity != entries[name].identity
         ]
@@ -267,7 +227,7 @@ class _Bump:
             applied += [prefix + line for line in tried.applied]
             failures += tried.failures
         if failures and not self._order.force:
-            raise NoLongerApplies(done.component, done.new, failures)
+            raise NoLongerApplies(done.component, done.new, failures, named=bool(done.edits))
         return replace(done, applied=tuple(applied), failures=tuple(error.summary for error in failures))
 
     def _log(self, pair: tuple[Component, Component], old_lock: Lock, lock: Lock) -> Log:
@@ -293,7 +253,7 @@ class _Bump:
             files[path] = Rewrite(old=mark + texts[file][0].encode(), new=mark + new.encode())
         if lock is not None:
             files[self._lock_path] = Rewrite(old=lock_before, new=lock.encode())
-        rewrite(files)
+        rewrite(self._request.project, files)
 
     def _remember(self, done: Bumped, changed: _Changed, old_lock: Lock) -> None:
         """`patch start` merges from the source that the patches were made for."""

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
+from rearch.app.lock_changes import change_text
 from rearch.app.locking import complete, refuse_moved_tags
-from rearch.app.prepare import LOCK, identity_text, load
+from rearch.app.prepare import LOCK, load
 from rearch.app.request import Request
 from rearch.app.wiring import Adapters
 from rearch.engine.lockfile import lock_text, read_lock, write_lock
@@ -31,8 +32,8 @@ def lock(request: Request, report: Reporter, *, check: bool, prune: bool) -> Exi
     resolved = complete(before, wanted, adapters, update=request.update, locked=False)
     after = _tidied(resolved.lock, request, prune)
     for name in resolved.changed:
-        old = f"{identity_text(before, name)} -> " if name in before.entries else ""
-        report(Said(text=f"{'would lock' if check else 'locked'} {name}: {old}{identity_text(after, name)}"))
+        text = change_text(before, after, name)
+        report(Said(text=f"{'would lock' if check else 'locked'} {name}: {text}"))
     if check:
         return ExitCode.FAILED if lock_text(after) != lock_text(before) else ExitCode.OK
     wrote = write_lock(path, after)
@@ -58,10 +59,11 @@ def _checked(before: Lock, wanted: Iterable[Wanted], tidied: Lock, report: Repor
 
 def _not_held(before: Lock, wanted: Iterable[Wanted]) -> Iterator[str]:
     for want in wanted:
-        if before.get(want.name) is None:
+        fault = before.fault(want.name)
+        if fault is None:
             yield f"not locked: {want.name}"
-        elif not before.holds(want.name):
-            yield f"locked as something else than its YAML says: {want.name}"
+        elif fault:
+            yield f"locked as something else than its YAML says: {want.name}: {fault}"
 
 
 def _tidied(found: Lock, request: Request, prune: bool) -> Lock:

@@ -61,7 +61,11 @@ def complete(
     wanted = tuple(wanted)
     missing = [want for want in wanted if update or not lock.holds(want.name)]
     if locked and missing:
-        raise NotLocked(str(want.name) for want in missing)
+        faults = {str(want.name): lock.fault(want.name) for want in missing}
+        raise NotLocked(
+            [name for name, fault in faults.items() if fault is None],
+            {name: fault for name, fault in faults.items() if fault},
+        )
     found, failed = _resolve_all(missing, adapters, lock) if missing else ({}, None)
     if failed is not None and not keep_going:
         raise failed

@@ -70,6 +70,9 @@ class World:
         self.adapters = adapters
         index = PackageIndex(adapters.environment, adapters.processes, offline=adapters.settings.offline)
         self._refs = Once(GitListing(adapters.git_settings).refs)
+        self._debian: Once[str, PinnedDebian] = Once(
+            lambda package: adapters.debian.resolve(DebianSource(debian=package), None)
+        )
         self._versions: Once[tuple[str, Platform], tuple[str, ...]] = Once(lambda key: index.versions(*key))
 
     def refs(self, url: str) -> Mapping[str, str]:
@@ -88,9 +91,13 @@ class World:
         found = self.adapters.registry.head(name)
         return found.digest if found else None
 
+    def debian(self, package: str) -> PinnedDebian:
+        """The newest version of a Debian source package that apt offers. Errors: those of DebianResolver.resolve."""
+        return self._debian(package)
+
     def newest_debian(self, package: str) -> str:
-        """The newest version of a Debian source package that apt offers. Errors: those of DebianResolver."""
-        return self.adapters.debian.resolve(DebianSource(debian=package), None).version
+        """The version of that. Errors: those of DebianResolver.versions."""
+        return self.adapters.debian.versions(package)[-1]
 
     def packages(self, name: PackagesName | SysrootName) -> tuple[DebianPackage, ...]:
         """What apt would choose now. Errors: those of DebianResolver."""
@@ -181,7 +188,8 @@ def _name(wanted: Wanted, lock: Lock, world: World) -> Iterator[Question]:
         case BaseName(reference):
             yield _locked(_row("base", reference, wanted), name, lock, world)
         case DebianName(source):
-            yield _locked(_row("source", source.debian, wanted), name, lock, world)
+            title = f"{source.debian} for {', '.join(wanted.needed_by)}"
+            yield _locked(_row("source", title, wanted), name, lock, world)
         case PackagesName() | SysrootName():
             suite = f"{name.suite} " if isinstance(name, PackagesName) else "sysroot "
             title = f"{suite}{name.platform} for {', '.join(wanted.needed_by)}"
@@ -201,15 +209,26 @@ def _locked(row: Row, name: Name, lock: Lock, world: World) -> Question:
     packages = locked_packages(lock, str(name))
     match name, pinned:
         case BaseName(), PinnedBase() as base:
+            row = replace(row, current=base.digest)
             return Question(row=row, ask=lambda: base_row(row, base, world.base_digest(base)))
         case DebianName(source), PinnedDebian() as debian:
-            newest = source.model_copy(update={"version": None})
-            resolver = world.adapters
-            return Question(row=row, ask=lambda: debian_row(row, debian, resolver.debian.resolve(newest, None)))
+            row = replace(row, current=debian.version)
+            return Question(row=row, ask=lambda: _debian(row, source, debian, world))
         case (PackagesName() | SysrootName()) as wanted, _ if packages is not None:
+            row = replace(row, current=f"{len(packages)} packages")
             return Question(row=row, ask=lambda: packages_row(row, packages, world.packages(wanted)))
     unlocked = replace(row, reason=NOT_LOCKED)
     return Question(row=row, ask=lambda: unlocked)
+
+
+def _debian(row: Row, source: DebianSource, pinned: PinnedDebian, world: World) -> Row:
+    from rearch.host.debian.names import UnknownDebianSource
+
+    try:
+        offered = world.debian(source.debian)
+    except UnknownDebianSource as error:
+        return replace(row, state="gone", reason=error.summary)
+    return debian_row(row, pinned, offered)
 
 
 def _toolchain(toolchain: Toolchain, users: tuple[str, ...], world: World) -> Iterator[Question]:

@@ -14,17 +14,19 @@ from rearch.app.outdated import AT_ONCE, World
 from rearch.app.prepare import LOCK, load
 from rearch.app.request import Request
 from rearch.app.wiring import Adapters
+from rearch.config.version_sites import moved
 from rearch.engine.lockfile import read_lock
 from rearch.errors import RearchError, UsageError
 from rearch.formats.urls import masked
-from rearch.model.lock import DebianName, GitName, Lock, PinnedBase
-from rearch.model.recipe import DebianSource, GitSource
+from rearch.model.lock import ArchiveName, DebianName, GitName, Lock, PinnedBase
+from rearch.model.recipe import ArchiveSource, DebianSource, GitSource, LocalSource
 from rearch.model.reference import Reference, parse_reference
-from rearch.model.source import PinnedDebian, PinnedGit
+from rearch.model.source import PinnedDebian, PinnedGit, PinnedLocal
 from rearch.model.stack import Component, Project
 from rearch.planning.base_steps import packages_digest
+from rearch.planning.image_values import revision
 from rearch.report import Reporter
-from rearch.upkeep.outdated import debian_version_row, failed_row
+from rearch.upkeep.outdated import GitPin, debian_version_row, failed_row, git_row
 from rearch.upkeep.outdated_rows import Kind, Row, sorted_rows
 from rearch.upkeep.stale import Published, base_row, locked_row, packages_row, source_row, toolchain_row
 
@@ -43,19 +45,22 @@ class Asker(Struct, frozen=True, kw_only=True):
                 return component
         return None
 
-    def locked(self, component: Component) -> tuple[str, str] | None:
-        """The state of its source in the lock (a commit, a Debian version), and the name there; None without one."""
+    def state(self, component: Component) -> tuple[str, str] | None:
+        """The state that its source has in the project (a commit, a version, a digest), and where that stands; None
+        where the lock has no entry."""
         match component.recipe.source:
             case GitSource() as source:
-                name: GitName | DebianName = GitName(source)
+                name: GitName | DebianName | ArchiveName = GitName(source)
             case DebianSource() as debian:
                 name = DebianName(debian)
-            case _:
-                return None
-        match self.lock.get(name):
-            case PinnedGit(commit=state) | PinnedDebian(version=state):
-                return state, str(name)
-        return None
+            case ArchiveSource() as archive:
+                return revision(ArchiveName(archive).stated), f"the recipe: {masked(archive.archive)}"
+            case LocalSource(path=path):
+                folder = str(component.folder / path)
+                digest = self.world.adapters.local_digest(folder)
+                return revision(PinnedLocal(path=folder, digest=digest)), f"the project: {folder}"
+        found = self.lock.get(name)
+        return (revision(found), f"rearch.lock: {name}") if isinstance(found, PinnedGit | PinnedDebian) else None
 
     def packages(self, published: Published, component: Component | None) -> str:
         """What packages_digest makes of the project now. Errors: NotInProject, NotLocked."""
@@ -159,18 +164,27 @@ def _asked(row: Row, ask: Callable[[Row], Row]) -> Row:
 
 
 def _sources(asker: Asker, published: Published, component: Component | None, row: Row) -> Iterator[Row]:
-    """Against the lock where the project knows the component, and against upstream where its URL may be asked."""
-    locked = asker.locked(component) if component is not None else None
-    if locked is not None and component is not None:
-        yield locked_row(row, published, *locked)
+    """Against the project where it knows the component, and against upstream where its URL may be asked."""
+    try:
+        state = asker.state(component) if component is not None else None
+    except RearchError as error:  # its folder is gone
+        yield failed_row(row, error)
+        return
+    if state is not None:
+        yield locked_row(row, published, *state)
+    watch = component.recipe.watch if component is not None else None
     url = published.said("source")
     if published.debian is not None:
         yield _asked(row, lambda row: asker.debian_row(row, published))
     elif published.has_commit and (component is not None or _may_ask(url)):
-        watch = component.recipe.watch if component is not None else None
         row = replace(row, where=masked(url))
         yield _asked(row, lambda row: source_row(row, published, asker.world.refs(url), watch))
-    elif locked is None:
+    elif watch is not None and watch.git:
+        pin = GitPin(ref="", version=published.said("version"), watch=watch)
+        where = watch.git
+        row = replace(row, where=masked(where), current=pin.version)
+        yield _asked(row, lambda row: git_row(row, pin, asker.world.refs(where)))
+    elif state is None:
         yield replace(row, reason="the image names no git or Debian source that could be looked at")
 
 
@@ -180,9 +194,14 @@ def _may_ask(url: str) -> bool:
 
 
 def _is_source(component: Component, published: Published) -> bool:
+    url = published.said("source")
     match component.recipe.source:
-        case GitSource(git=url):
-            return url == published.said("source")
+        case GitSource(git=git):
+            return url == git
         case DebianSource(debian=package):
             return published.debian is not None and published.debian[0] == package
-    return False
+        case ArchiveSource(archive=archive):  # its URL has the version in it
+            old, new = published.said("version"), component.recipe.version
+            return (moved(url, old, new) if old and new else url) == archive
+        case LocalSource():
+            return not url and published.said("revision").startswith("sha256:")

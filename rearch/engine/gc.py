@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from rearch.engine.scratch import sweep
 from rearch.engine.store import Store
 from rearch.formats.tree import remove_tree
 
@@ -38,6 +39,7 @@ def collect_garbage(
     Results that a live run declared are kept. Downloads, git mirrors and compiler caches are kept while any run lives.
     """
     store.sweep()
+    sweep(cache)
     with store.gate(exclusive=True):
         leased = store.leased()
         items = _sized((*_results(store), *_others(cache, busy=bool(leased))))

@@ -32,10 +32,19 @@ class BadLock(UsageError):
 def read_lock(path: Path) -> Lock:
     """The lock of a project; an empty one when there is no file. Errors: BadLock."""
     try:
-        data = json.loads(path.read_bytes())
+        text = path.read_bytes()
     except FileNotFoundError:
         return Lock()
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise BadLock(path, f"not readable ({error})") from None
+    return parse_lock(path, text)
+
+
+def parse_lock(path: Path, text: bytes | str) -> Lock:
+    """The lock of a file's text; `path` is where it stands. Errors: BadLock."""
+    try:
+        data = json.loads(text)
+    except ValueError as error:
         raise BadLock(path, f"not readable as JSON ({error})") from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise BadLock(path, f"not a lock of format {FORMAT}")

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from msgspec import Struct
-
-from rearch.engine.durable import write_whole
+from rearch.engine.undo import Rewrite, changing, content, put
 from rearch.errors import StepError
 
-
-class Rewrite(Struct, frozen=True, kw_only=True):
-    """The bytes that a file had when the change was thought of, and those that it gets; None: no such file."""
-
-    old: bytes | None
-    new: bytes | None
+__all__ = ["ChangedMeanwhile", "Rewrite", "rewrite"]
 
 
 class ChangedMeanwhile(StepError):
@@ -29,35 +21,21 @@ class ChangedMeanwhile(StepError):
         )
 
 
-def rewrite(files: Mapping[Path, Rewrite]) -> None:
-    """Write, replace and remove files; whatever comes between (a full disk, Ctrl-C), all are then as they were.
+def rewrite(root: Path, files: Mapping[Path, Rewrite]) -> None:
+    """Write, replace and remove files below `root`; whatever comes between, all are then as they were.
 
-    Each file appears whole. Links are followed, modes stay.
-    Errors: ChangedMeanwhile, before anything is written; OSError.
+    A full disk or Ctrl-C is undone at once, what kills the process or the machine by the next command
+    (engine.undo). Each file appears whole. Links are followed, modes stay.
+    Errors: ChangedMeanwhile, before anything is written; BadJournal, CannotUndo, OSError.
     """
-    real = {path.resolve(): change for path, change in files.items() if change.old != change.new}
-    for path, change in real.items():
-        if _content(path) != change.old:
-            raise ChangedMeanwhile(path)
-    begun: list[Path] = []
-    try:
-        for path, change in real.items():
-            begun.append(path)
-            _put(path, change.new)
-    except BaseException:  # an interrupt too: half of a change would be worse than none
-        for path in reversed(begun):
-            _put(path, real[path].old)
-        raise
-
-
-def _content(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
-
-
-def _put(path: Path, data: bytes | None) -> None:
-    if data is None:
-        path.unlink(missing_ok=True)
+    changed = {path: change for path, change in files.items() if change.old != change.new}
+    if not changed:
         return
-    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
-    write_whole(path, data)
-    path.chmod(mode)
+    real = {path.resolve(): change for path, change in changed.items()}
+    with changing(root) as journal:
+        for path, change in real.items():
+            if content(path) != change.old:
+                raise ChangedMeanwhile(path)
+        journal.note(real)
+        for path, change in real.items():
+            put(path, change.new)

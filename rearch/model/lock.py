@@ -6,25 +6,27 @@ says what that is, and who needs it. The file's form is in engine/lockfile.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from rearch.errors import UsageError
-from rearch.model.frozen import FrozenDict
+from rearch.model.frozen import NOTHING, FrozenDict
 from rearch.model.platform import Platform
 from rearch.model.recipe import ArchiveSource, DebianSource, GitSource
 from rearch.model.source import DebianPackage, PinnedArchive, PinnedDebian, PinnedGit
 
 
 class GitName(Struct, frozen=True):
-    """A ref of a repository."""
+    """A ref of a repository, with or without its submodules."""
 
     source: GitSource
 
     def __str__(self) -> str:
-        return f"git {self.source.git} {self.source.ref}"
+        more = " with submodules" if self.source.submodules else ""
+        return f"git {self.source.git} {self.source.ref}{more}"
 
 
 class DebianName(Struct, frozen=True):
@@ -138,15 +140,79 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 class NotLocked(UsageError):
-    """`--locked` (or a plan without the network) met names that rearch.lock does not hold."""
+    """`--locked` (or a plan without the network) met names that rearch.lock does not hold.
 
-    def __init__(self, names: Iterable[str]) -> None:
+    `names` have no entry; `changed`: name -> what its entry says otherwise than the YAML.
+    """
+
+    def __init__(self, names: Iterable[str], changed: Mapping[str, str] = NOTHING) -> None:
         self.names = tuple(sorted(names))
+        self.changed = FrozenDict(sorted(changed.items()))
+        said = []
+        if self.names:
+            said.append(f"has no entry for {_counted(self.names)}")
+        if self.changed:
+            said.append(f"says something else than the YAML of {_counted(self.changed)}")
         super().__init__(
-            f"rearch.lock has no entry for {len(self.names)} name{'s' if len(self.names) != 1 else ''}",
-            self.names,
+            f"rearch.lock {' and '.join(said)}",
+            (*self.names, *(f"{name}: {why}" for name, why in self.changed.items())),
             "`invoke lock` resolves them; then commit rearch.lock",
         )
+
+
+def _counted(names: Collection[str]) -> str:
+    return f"{len(names)} name{'s' if len(names) != 1 else ''}"
+
+
+def difference(locked: Identity, name: Name) -> str:
+    """What an entry says otherwise than the YAML; empty where it answers the name."""
+    wanted = _IDENTITIES[type(name)]
+    if not isinstance(locked, wanted):
+        return f"it is locked as {_WORDS[type(locked)]}, and the YAML wants {_WORDS[wanted]}"
+    wrong = [(field, getattr(locked, field), value) for field, value in _fixed(name) if getattr(locked, field) != value]
+    texts = [f"{field} {_short(found)}, in the YAML {_short(value)}" for field, found, value in wrong]
+    return f"locked with {'; '.join(texts)}" if texts else ""
+
+
+def _fixed(name: Name) -> Iterable[tuple[str, object]]:
+    """The fields of an identity that YAML says: those of a lock that was merged by hand can be of another name."""
+    match name:
+        case GitName(source):
+            return ("url", source.git), ("ref", source.ref), ("submodules", source.submodules)
+        case DebianName(source):
+            return ("package", source.debian), *([("version", source.version)] if source.version else [])
+        case BaseName(reference):
+            return (("reference", reference),)
+        case ArchiveName() | ToolName():
+            return ((field, getattr(name.stated, field)) for field in name.stated.__struct_fields__)
+        case SysrootName() | PackagesName():
+            return ()
+    assert_never(name)
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return (text[:12] if len(text) == 64 else text) or "(none)"
+
+
+_IDENTITIES: Mapping[type[Name], type[Identity]] = {
+    GitName: PinnedGit,
+    DebianName: PinnedDebian,
+    SysrootName: Sysroot,
+    BaseName: PinnedBase,
+    PackagesName: PinnedPackages,
+    ArchiveName: PinnedArchive,
+    ToolName: PinnedTool,
+}
+_WORDS: Mapping[type[Identity], str] = {
+    PinnedGit: "a git commit",
+    PinnedDebian: "a Debian source",
+    Sysroot: "a sysroot",
+    PinnedBase: "a base",
+    PinnedPackages: "Debian packages",
+    PinnedArchive: "an archive",
+    PinnedTool: "a toolchain",
+}
 
 
 class Lock(Struct, frozen=True):
@@ -161,8 +227,12 @@ class Lock(Struct, frozen=True):
 
     def holds(self, name: Name) -> bool:
         """Whether there is an entry that answers the name: of a stated one, with just what YAML says now."""
+        return self.fault(name) == ""
+
+    def fault(self, name: Name) -> str | None:
+        """Why the entry of a name does not answer it; empty when it does, None where there is no entry."""
         found = self.get(name)
-        return found == name.stated if isinstance(name, StatedName) else found is not None
+        return None if found is None else difference(found, name)
 
     def merge(self, found: Mapping[str, Entry]) -> Lock:
         """With these entries added or replaced; who needs an entry is joined."""

@@ -90,12 +90,15 @@ def choose(component: str, ranked: Ranked, rule: Rule, level: Level) -> Tag:
     """The newest tag that keeps as many numbers as `level` says. Errors: VersionUnread, NothingNewer."""
     if rule.current is None:
         raise VersionUnread(component, rule.why)
-    kept = _KEPT[level]
-    front = _front(rule.current.numbers, kept)
-    fits = [tag for tag in ranked.newer if _front(tag.version.numbers, kept) == front]
+    fits = [tag for tag in ranked.newer if same_line(rule.current.numbers, tag.version.numbers, level)]
     if not fits:
         raise NothingNewer(component, rule.current.text, level, [tag.name for tag in ranked.newer])
     return fits[-1]
+
+
+def same_line(old: Sequence[int], new: Sequence[int], level: Level) -> bool:
+    """Whether a version keeps as many of another's leading numbers as `level` says."""
+    return _front(old, _KEPT[level]) == _front(new, _KEPT[level])
 
 
 def _front(numbers: Sequence[int], count: int) -> tuple[int, ...]:
@@ -108,7 +111,9 @@ def bump_lines(done: Bumped) -> Iterator[str]:
     if not done.changed:
         yield done.note or f"{done.component}: {printable(done.old)} it is already, nothing was changed"
         return
-    yield f"{done.component}: {printable(done.old) or 'as apt offers'} -> {printable(done.new)}"
+    old = printable(done.old) or "as apt offers"
+    same = done.old == done.new  # a Debian source whose Go libraries are others now
+    yield f"{done.component}: {old}, locked anew" if same else f"{done.component}: {old} -> {printable(done.new)}"
     for edit in done.edits:
         yield f"  {edit.file}:{edit.line}"
         yield f"    - {printable(edit.old.strip())}"

@@ -94,19 +94,37 @@ def base_row(row: Row, pinned: PinnedBase, digest: str | None) -> Row:
 
 def packages_row(row: Row, locked: Sequence[DebianPackage], offered: Sequence[DebianPackage]) -> Row:
     """The row of a set of Debian packages: the locked ones against those that apt would choose now."""
-    before = {package.name: package.version for package in locked}
-    after = {package.name: package.version for package in offered}
-    changes = [
-        f"{name} {before.get(name, '(new)')} -> {after.get(name, '(gone)')}"
-        for name in sorted(before.keys() | after.keys())
-        if before.get(name) != after.get(name)
-    ]
-    row = replace(row, current=f"{len(before)} packages")
+    changes = package_changes(locked, offered)
+    row = replace(row, current=f"{len(locked)} packages")
     if not changes:
         return replace(row, state="current")
-    more = f", and {len(changes) - 3} more" if len(changes) > 3 else ""
-    newest = f"{len(changes)} differ"
-    return replace(row, state="newer", newest=newest, candidates=tuple(changes), reason=", ".join(changes[:3]) + more)
+    return replace(row, state="newer", newest=f"{len(changes)} differ", candidates=changes, reason=few(changes))
+
+
+def package_changes(locked: Iterable[DebianPackage], offered: Iterable[DebianPackage]) -> tuple[str, ...]:
+    """`NAME OLD -> NEW` for each package that differs, sorted."""
+    before = {package.name: package for package in locked}
+    after = {package.name: package for package in offered}
+    return tuple(
+        _change(name, before.get(name), after.get(name))
+        for name in sorted(before.keys() | after.keys())
+        if _bytes(before.get(name)) != _bytes(after.get(name))
+    )
+
+
+def _change(name: str, old: DebianPackage | None, new: DebianPackage | None) -> str:
+    same = old is not None and new is not None and old.version == new.version
+    end = ", of other bytes" if same else ""
+    return f"{name} {old.version if old else '(new)'} -> {new.version if new else '(gone)'}{end}"
+
+
+def _bytes(package: DebianPackage | None) -> tuple[str, str] | None:
+    return (package.version, package.file.sha256) if package else None
+
+
+def few(changes: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    return ", ".join(changes[:3]) + (f", and {len(changes) - 3} more" if len(changes) > 3 else "")
 
 
 def debian_row(row: Row, pinned: PinnedDebian, offered: PinnedDebian) -> Row:
@@ -114,7 +132,8 @@ def debian_row(row: Row, pinned: PinnedDebian, offered: PinnedDebian) -> Row:
     if pinned.version != offered.version:
         return debian_version_row(row, pinned.version, offered.version)
     found = packages_row(row, pinned.build_packages, offered.build_packages)
-    return replace(found, current=pinned.version)
+    newest = f"{pinned.version}, {found.newest}" if found.newest else ""
+    return replace(found, current=pinned.version, newest=newest)
 
 
 def debian_version_row(row: Row, version: str, offered: str) -> Row:

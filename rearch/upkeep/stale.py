@@ -84,12 +84,13 @@ def source_row(row: Row, published: Published, refs: Mapping[str, str], watch: W
     return replace(row, state="moved", current=revision, reason=reason)
 
 
-def locked_row(row: Row, published: Published, locked: str, name: str) -> Row:
-    """Whether the project would build another state of the source now. `name`: how the lock calls it."""
-    row = replace(row, current=published.said("revision"), where=f"rearch.lock: {name}")
-    if published.said("revision") == locked:
+def locked_row(row: Row, published: Published, state: str, where: str) -> Row:
+    """Whether the project would build another state of the source now. `where` it says so: `rearch.lock: NAME`."""
+    row = replace(row, current=published.said("revision"), where=where)
+    if published.said("revision") == state:
         return replace(row, state="current")
-    return replace(row, state="newer", newest=locked, candidates=(locked,), reason="rearch.lock went on since")
+    reason = f"{where.partition(':')[0]} has another since"
+    return replace(row, state="newer", newest=state, candidates=(state,), reason=reason)
 
 
 def packages_row(row: Row, published: Published, locked: str) -> Row:

@@ -106,6 +106,27 @@ def test_a_version_of_the_stack_moves_all_that_have_it(made: Maintained) -> None
     made.rearch.run("lock", "--check")
 
 
+STYLES = {
+    "quotes": (b"version:   'v1.0.0'   # v1.0.0!", b'"version": "v1.0.0"\t#\ttab'),
+    "windows": (b"\n", b"\r\n"),
+    "mark": (b"# one\n", b"\xef\xbb\xbf# one\n"),
+    "in-full": (b'ref: "${{ version }}"}', b"ref: refs/tags/v1.0.0}  # in full"),
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_hand_that_writes_oddly_finds_its_style_again(made: Maintained, style: str) -> None:
+    made.release("v1.0.1", "next")
+    text = made.recipe.read_bytes().replace(*STYLES[style])
+    made.recipe.write_bytes(text)
+    made.rearch.run("bump", "one")
+    wanted = text.split(b"\n")
+    found = made.recipe.read_bytes().split(b"\n")
+    differing = [(old, new) for old, new in zip(wanted, found, strict=True) if old != new]
+    assert [new for _, new in differing] == [old.replace(b"v1.0.0", b"v1.0.1", 1) for old, _ in differing]
+    assert len(differing) == (2 if style == "in-full" else 1)
+
+
 def archive(path: Path, version: str) -> str:
     with tarfile.open(path, "w:gz") as tar:
         for name, text in program_files("two").items():

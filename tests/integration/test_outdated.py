@@ -21,11 +21,10 @@ from tests.support.cli import Cli, Ran
 from tests.support.go_project import change, make_go_project, write_file
 from tests.support.needs import need_program
 from tests.support.registry import run_registry
+from tests.support.registry_images import put_annotated
 from tests.support.repositories import Repository
 from tests.support.web import serve
 
-CONFIG = "application/vnd.oci.image.config.v1+json"
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 SAYS = "org.opencontainers.image."
 
 
@@ -105,7 +104,8 @@ def test_a_toolchain_that_changes_makes_the_lock_out_of_date(tmp_path: Path) -> 
     checked = rearch.run("lock", "--check", code=ExitCode.FAILED)
     assert "locked as something else than its YAML says: toolchain go-1.27 linux/arm64" in checked.err
     refused = rearch.run("build", "--locked", "--dry-run", code=ExitCode.USAGE)
-    assert "toolchain go-1.27 linux/arm64" in refused.err
+    assert "rearch.lock says something else than the YAML of 1 name" in refused.err
+    assert f"toolchain go-1.27 linux/arm64: locked with sha256 {old['sha256'][:12]}, in the YAML 000" in refused.err
     assert "`invoke lock`" in refused.err
     change_of = f"1.27.3 (sha256 {old['sha256'][:12]}) -> 1.27.3 (sha256 {'0' * 12})"
     assert f"locked toolchain go-1.27 linux/arm64: {change_of}" in rearch.run("lock").err
@@ -117,7 +117,7 @@ def test_published_images_are_compared_with_project_upstream_and_registry(tmp_pa
         rearch = _project(tmp_path, "one")
         rearch.run("lock")
         repository = Repository(tmp_path / "upstreams" / "one")
-        base = _put(server, "base", "1", {})
+        base = put_annotated(server, "base", "1", {})
         said = {
             f"{SAYS}title": "one",
             f"{SAYS}source": "https://git.example.org/upstream/one",
@@ -127,8 +127,10 @@ def test_published_images_are_compared_with_project_upstream_and_registry(tmp_pa
             f"{SAYS}base.digest": base,
             "io.github.rearch.toolchain": "go-1.27 1.27.2",
         }
-        _put(server, "one", "1.0", said)
-        _put(server, "strange", "1", {f"{SAYS}source": f"file://{repository.path}", f"{SAYS}revision": "a" * 40})
+        put_annotated(server, "one", "1.0", said)
+        put_annotated(
+            server, "strange", "1", {f"{SAYS}source": f"file://{repository.path}", f"{SAYS}revision": "a" * 40}
+        )
         names = ",".join(f"{server.host}/{name}" for name in ("one:1.0", "strange:1", "nobody:1"))
         before = json.loads(rearch.run("stale", names, "--json").out)["rows"]
         assert [(row["kind"], row["name"].rpartition("/")[2], row["state"]) for row in before] == [
@@ -141,7 +143,7 @@ def test_published_images_are_compared_with_project_upstream_and_registry(tmp_pa
         ]
         assert before[-1]["newest"] == "go-1.27 1.27.3"
         repository.tag("v1.1.0", repository.commit({"main.go": "package main\n"}))
-        moved = _put(server, "base", "1", {"moved": "yes"})
+        moved = put_annotated(server, "base", "1", {"moved": "yes"})
         after = json.loads(rearch.run("stale", f"{server.host}/one:1.0", "--json").out)["rows"]
         found = {(row["kind"], row["state"]): row["newest"] for row in after}
         assert found["source", "newer"] == "v1.1.0"
@@ -155,7 +157,7 @@ def test_a_base_costs_one_head(tmp_path: Path) -> None:
     adapters = Adapters(request, load(request).settings, lambda _event: None)
     world = World(adapters)
     with run_registry(tmp_path / "registry") as server, adapters.registry:
-        digest = _put(server, "base", "1", {})
+        digest = put_annotated(server, "base", "1", {})
         names = [f"{server.host}/base:{tag}" for tag in ("1", "2")]
         bases = [PinnedBase(reference=name, digest=digest, platforms=FrozenDict()) for name in names]
         asked = len(server.requests())
@@ -163,11 +165,30 @@ def test_a_base_costs_one_head(tmp_path: Path) -> None:
         assert server.requests()[asked:] == ("HEAD /v2/base/manifests/1", "HEAD /v2/base/manifests/2")
 
 
-def _put(server: Any, repository: str, tag: str, annotations: dict[str, str]) -> str:
-    config = json.dumps({"os": "linux", "architecture": "arm64", "rootfs": {"type": "layers", "diff_ids": []}}).encode()
-    blob = {"mediaType": CONFIG, "digest": server.put_blob(repository, config), "size": len(config)}
-    document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": blob, "layers": [], "annotations": annotations}
-    return str(server.put_manifest(repository, tag, document, MANIFEST))
+def test_images_of_archives_and_folders_are_compared_with_the_project(tmp_path: Path) -> None:
+    with run_registry(tmp_path / "registry") as server:
+        rearch = _project(tmp_path, "one", "two", "three")
+        two = rearch.project / "recipes/demo/two.yaml"
+        old, tags = "https://example.org/two-1.0.tgz", "https://git.example.org/upstream/two"
+        change(two, 'source: {git: https://git.example.org/upstream/two, ref: "${{ version }}"}', "")
+        change(two, "version: v1.0.0", f"version: 1.1\nwatch: {{git: {tags}}}")
+        change(two, "edits:", f"source: {{archive: {old.replace('1.0', '1.1')}, sha256: {'b' * 64}}}\nedits:")
+        three = rearch.project / "recipes/demo/three.yaml"
+        write_file(rearch.project / "recipes/demo/src/go.mod", "module x\n")
+        change(three, '{git: https://git.example.org/upstream/three, ref: "${{ version }}"}', "{path: src}")
+        Repository(tmp_path / "upstreams" / "two").tag("v1.2.0")
+        said = {f"{SAYS}title": "two", f"{SAYS}source": old, f"{SAYS}version": "1.0"}
+        put_annotated(server, "two", "1.0", {**said, f"{SAYS}revision": f"sha256:{'a' * 64}"})
+        put_annotated(server, "three", "1", {f"{SAYS}title": "three", f"{SAYS}revision": f"sha256:{'a' * 64}"})
+        names = f"{server.host}/two:1.0,{server.host}/three:1"
+        rows = json.loads(rearch.run("stale", names, "--json").out)["rows"]
+        found = {(row["where"].partition(":")[0], row["needed_by"][0]): row for row in rows}
+        assert found["the recipe", "demo/two"]["newest"] == f"sha256:{'b' * 64}"
+        assert found["https", "demo/two"]["candidates"] == ["v1.2.0"]
+        folder = found["the project", "demo/three"]
+        assert (folder["state"], folder["reason"]) == ("newer", "the project has another since")
+        put_annotated(server, "three", "1", {f"{SAYS}title": "three", f"{SAYS}revision": folder["newest"]})
+        assert json.loads(rearch.run("stale", f"{server.host}/three:1", "--json").out)["rows"][0]["state"] == "current"
 
 
 @pytest.mark.parametrize("words", [("stale", "--json"), ("stale", "UPPER/case:1")], ids=["flag", "reference"])

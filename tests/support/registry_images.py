@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import random
 import tarfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,3 +107,20 @@ def put_index(
     data = document_bytes(Index(media_type=kind, manifests=tuple(manifests)))
     server.put_manifest(repository, tag, data, kind)
     return descriptor_of(kind, data)
+
+
+def put_annotated(server: Server, repository: str, tag: str, annotations: Mapping[str, str]) -> str:
+    """An image for linux/arm64 without layers, of which the annotations are what counts; its digest."""
+    config = json.dumps({"os": "linux", "architecture": "arm64", "rootfs": {"type": "layers", "diff_ids": []}}).encode()
+    media = "application/vnd.oci.image"
+    digest = server.put_blob(repository, config)
+    blob = {"mediaType": f"{media}.config.v1+json", "digest": digest, "size": len(config)}
+    kind = f"{media}.manifest.v1+json"
+    document = {
+        "schemaVersion": 2,
+        "mediaType": kind,
+        "config": blob,
+        "layers": [],
+        "annotations": dict(annotations),
+    }
+    return str(server.put_manifest(repository, tag, document, kind))

@@ -63,6 +63,11 @@ class DebianResolver:
             build_packages=_go_libraries(state, record),
         )
 
+    def versions(self, package: str) -> tuple[str, ...]:
+        """Every version of a source package that apt offers, the newest last. Errors: as resolve."""
+        records = self._records(self._apt.state(self._apt.tools.native), DebianSource(debian=checked_name(package)))
+        return tuple(sorted({record.version for record in records}, key=DebianVersion))
+
     def resolve_sysroot(self, packages: tuple[str, ...], platform: Platform) -> tuple[DebianPackage, ...]:
         """These packages for a platform, the C library's, and all that they depend on, sorted by name.
 
@@ -96,7 +101,11 @@ class DebianResolver:
         return resolve_root_fs(self._apt, suite, packages, platform, pinned)
 
     def _record(self, state: AptState, source: DebianSource) -> SourceRecord:
-        """The record that is wanted; the lists are fetched again before it is said that there is none."""
+        """The newest record that fits. Errors: UnknownDebianSource."""
+        return max(self._records(state, source), key=lambda record: DebianVersion(record.version))
+
+    def _records(self, state: AptState, source: DebianSource) -> tuple[SourceRecord, ...]:
+        """The records that fit; the lists are fetched again before it is said that there is none."""
         updated = state.update(self._apt.say)
         records = _records(state, source.debian)
         if not _fitting(records, source) and not updated and state.update(self._apt.say, force=True):
@@ -105,7 +114,7 @@ class DebianResolver:
         if not fitting:
             offered = [record.version for record in records]
             raise UnknownDebianSource(source.debian, source.version, offered, _owner(state, source.debian))
-        return max(fitting, key=lambda record: DebianVersion(record.version))
+        return fitting
 
     def _time(self, record: SourceRecord) -> int:
         """The date of the topmost changelog entry, as Debian's own SOURCE_DATE_EPOCH has it."""

@@ -39,8 +39,9 @@ def test_a_source_is_looked_up_by_its_commit() -> None:
 
 def test_the_project_may_have_gone_on() -> None:
     app = _published(revision=OLD, toolchain="go-1.27 1.27.3, zig 0.15.1")
-    assert locked_row(ROW, app, OLD, "git x v1").state == "current"
-    assert locked_row(ROW, app, NEW, "git x v2").newest == NEW
+    assert locked_row(ROW, app, OLD, "rearch.lock: git x v1").state == "current"
+    newer = locked_row(ROW, app, NEW, "rearch.lock: git x v2")
+    assert (newer.newest, newer.reason) == (NEW, "rearch.lock has another since")
     versions = {"go-1.27": "1.27.3", "zig": "0.15.1"}
     assert toolchain_row(ROW, app, versions).state == "current"
     later = toolchain_row(ROW, app, versions | {"zig": "0.16.0"})
