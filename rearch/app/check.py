@@ -5,6 +5,7 @@ from __future__ import annotations
 from rearch.app.prepare import LOCK, load
 from rearch.app.request import Request
 from rearch.config.files import ProjectFiles, Unreadable
+from rearch.config.problems import ConfigProblems
 from rearch.config.recipes import ReadRecipe, read_recipe
 from rearch.config.stacks import ReadStack, read_stack, stack_names
 from rearch.config.template_files import FOLDER as TEMPLATES
@@ -30,6 +31,8 @@ def check(request: Request) -> Checked:
         templates=_templates(files),
         whole={stack.name for stack in project.stacks} == set(stack_names(files)),
     )
+    if files.problems:  # in a template or a toolchain that no recipe uses, so that loading did not meet it
+        raise ConfigProblems(files.problems)
     texts = {file: files.text(file) for file in files.read}
     return check_world(world, texts)
 
@@ -48,7 +51,7 @@ def _recipe(files: ProjectFiles, stack: ReadStack, name: str) -> ReadRecipe | No
 
 
 def _toolchains(files: ProjectFiles) -> tuple[str, ...]:
-    """Those that can be read; one that cannot is told by whoever uses it."""
+    """Those that can be read."""
     names = [name for name, is_folder in files.names(TOOLCHAINS) if name.endswith(".yaml") and not is_folder]
     return tuple(file for name in names if files.yaml(file := f"{TOOLCHAINS}/{name}") is not None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rearch.errors import RearchError, StepError, UsageError
+from rearch.errors import RearchError, StepError, TemporaryError, UsageError
 
 
 class NoWorktree(UsageError):
@@ -25,6 +25,14 @@ class UnsavedWork(UsageError):
             what,
             "`rearch patch refresh` saves it, `--fresh` throws it away",
         )
+
+
+class WorktreeBusy(TemporaryError):
+    """Another process of ours works on the same worktree."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(f"another `rearch patch` works on {path}", hint="try again when it has ended")
 
 
 class SeriesChanged(UsageError):
@@ -101,12 +109,52 @@ class ConflictsLeft(StepError):
         )
 
 
+class Undecided(StepError):
+    """Conflicts that no mark in a file shows, and of which git was not told how they end."""
+
+    def __init__(self, files: Sequence[str]) -> None:
+        self.files = tuple(files)
+        super().__init__(
+            f"{len(files)} file{'s' * (len(files) != 1)} that one side changed and the other removed, or the like",
+            files,
+            "`git add FILE` keeps it as it is there, `git rm FILE` removes it; then `rearch patch refresh` goes on",
+        )
+
+
+class FixupLeft(UsageError):
+    """A commit that waits to be squashed."""
+
+    def __init__(self, subject: str, commit: str) -> None:
+        self.subject = subject
+        super().__init__(
+            f"the commit {commit[:12]} ({subject}) belongs into another one",
+            hint="`git rebase -i --autosquash --root` in the worktree, then refresh again",
+        )
+
+
+class OwnSeriesTouched(UsageError):
+    """A change to the series that a Debian source brings itself."""
+
+    def __init__(self, name: str, files: Sequence[str]) -> None:
+        self.name = name
+        self.files = tuple(files)
+        super().__init__(
+            f"{name} changes the Debian package's own series, which is applied already: it would do nothing",
+            files,
+            "commit the change that you want of the source itself, without debian/patches and .pc;"
+            " quilt is not needed here",
+        )
+
+
 class NotTheSame(StepError):
     """The series that was written does not give what the worktree holds."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, files: Sequence[str]) -> None:
+        self.path = path
+        self.files = tuple(files)
         super().__init__(
             f"the patches do not give what {path} holds; nothing was written",
+            files,
             hint="links and permissions other than x cannot be said in a patch",
         )
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from rearch.app.patch import Desk, PatchOrder, PatchWork, _refuse_unsaved
+from rearch.app.patch_desk import Desk, PatchOrder, PatchWork
 from rearch.app.patch_errors import NoSuchPatch
 from rearch.app.patch_refresh import write_series
 from rearch.app.patch_state import read_state
 from rearch.app.request import Request
 from rearch.app.upkeep_tree import fetched
 from rearch.errors import HostileInputError, StepError
-from rearch.formats.patch import PatchText, apply_patch
 from rearch.formats.tree import remove_tree
 from rearch.report import Reporter
 from rearch.upkeep.patch_series import Made
@@ -36,9 +35,8 @@ def listed(request: Request, order: PatchOrder, report: Reporter) -> tuple[Liste
         for file in desk.component.patches:
             name = desk.name(request.project / file.path)
             notes: list[str] = []
-            text = PatchText(name, desk.data(name), file.strip)
             try:
-                done = apply_patch(root, text, desk.component.recipe.patch.fuzz, notes.append)
+                done = desk.apply(root, name, desk.data(name), file.strip, notes.append)
             except (StepError, HostileInputError) as error:
                 found.append(ListedPatch(name=name, error=error.summary))
             else:
@@ -49,23 +47,23 @@ def listed(request: Request, order: PatchOrder, report: Reporter) -> tuple[Liste
 def drop(request: Request, order: PatchOrder, report: Reporter) -> PatchWork:
     """Take the patch `order.name` out of the series, when the others apply without it.
 
-    Errors: NoSuchPatch, UnsavedWork; PatchFailed and its kind.
+    Errors: NoSuchPatch, UnsavedWork, WorktreeBusy; PatchFailed and its kind.
     """
     desk = Desk(request, order, report)
     if order.name not in desk.names:
         raise NoSuchPatch(desk.component.id, order.name, desk.names)
-    if desk.path.exists():
-        _refuse_unsaved(desk, read_state(desk.path))
-    left = [file for file in desk.component.patches if desk.name(request.project / file.path) != order.name]
+    with desk.alone():
+        if desk.path.exists():
+            desk.refuse_unsaved(read_state(desk.path))
+        return _dropped(desk, order.name)
+
+
+def _dropped(desk: Desk, dropped: str) -> PatchWork:
+    left = [file for file in desk.component.patches if desk.name(desk.request.project / file.path) != dropped]
+    names = tuple(desk.name(desk.request.project / file.path) for file in left)
     with fetched(desk.adapters, desk.source()) as (root, _):
-        for file in left:
-            data = (request.project / file.path).read_bytes()
-            apply_patch(
-                root, PatchText(file.path.name, data, file.strip), desk.component.recipe.patch.fuzz, desk.adapters.say
-            )
-    names = [desk.name(request.project / file.path) for file in left]
-    write_series(desk, {}, (order.name,), [Made(name=name, data=b"", kept=True) for name in names])
+        for name, file in zip(names, left, strict=True):
+            desk.apply(root, name, desk.data(name), file.strip)
+    write_series(desk, {}, (dropped,), [Made(name=name, data=b"", kept=True) for name in names])
     remove_tree(desk.path)  # it shows a patch that is no more, and has nothing of its own
-    return PatchWork(
-        component=desk.component.id, path=desk.path, patches=tuple(names), removed=(order.name,), kept=tuple(names)
-    )
+    return PatchWork(component=desk.component.id, path=desk.path, patches=names, removed=(dropped,), kept=names)

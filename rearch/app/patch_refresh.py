@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from rearch.app.patch import Desk, PatchOrder, PatchWork, _advance, _taken, _work
 from rearch.app.patch_base import forget_base
+from rearch.app.patch_desk import Desk, PatchOrder, PatchWork
 from rearch.app.patch_errors import (
     ConflictsLeft,
+    FixupLeft,
     HistoryBent,
     NameWanted,
     NotTheLast,
     NotTheSame,
     NoWorktree,
+    OwnSeriesTouched,
     RebaseOpen,
     SeriesChanged,
+    Undecided,
 )
+from rearch.app.patch_replay import advance, taken
 from rearch.app.patch_state import KnownPatch, PatchState, read_state, write_state
 from rearch.app.request import Request
 from rearch.engine.rewrite import Rewrite, rewrite
+from rearch.engine.scratch import scratch
 from rearch.formats.patch import PatchText, apply_patch
-from rearch.formats.tree import remove_tree
 from rearch.host.sources.worktree import Worktree
 from rearch.report import Reporter
 from rearch.upkeep.patch_series import (
@@ -40,53 +42,63 @@ from rearch.upkeep.patch_series import (
     told,
 )
 
+# A Debian source's own series, and what quilt keeps while it is applied.
+_OWN_SERIES = ("debian/patches/", ".pc/")
+_WAITING = ("fixup! ", "squash! ", "amend! ")
+
 
 def refresh(request: Request, order: PatchOrder, report: Reporter) -> PatchWork:
     """Write the commits of the worktree as the series: a commit that is as it was keeps its patch to the byte.
 
-    Errors: NoWorktree, SeriesChanged, ConflictsLeft, NameWanted, NotTheLast, HistoryBent, RebaseOpen, PatchTwice,
-    BadPatchName, PatchUnreadable (binary files), NotTheSame, ChangedMeanwhile. Then no patch was written.
+    Errors: NoWorktree, WorktreeBusy, SeriesChanged, ConflictsLeft, Undecided, NameWanted, NotTheLast, HistoryBent,
+    RebaseOpen, FixupLeft, OwnSeriesTouched, PatchTwice, BadPatchName, PatchUnreadable (binary files), NotTheSame,
+    ChangedMeanwhile. Then no patch was written.
     """
     desk = Desk(request, order, report)
-    state = read_state(desk.path)
-    if state is None:
-        raise NoWorktree(desk.component.id, desk.path)
-    if state.series != desk.digest():
-        raise SeriesChanged(desk.component.id, str(desk.folder.relative_to(request.project)))
-    tree = desk.worktree(desk.path, state.time)
-    if any((tree.folder / name).exists() for name in ("rebase-merge", "rebase-apply", "MERGE_HEAD")):
-        raise RebaseOpen(desk.path)
-    if state.pending:
-        state = _resumed(desk, tree, state)
-        write_state(desk.path, state)
+    with desk.alone():
+        state = read_state(desk.path)
+        if state is None:
+            raise NoWorktree(desk.component.id, desk.path)
+        if state.series != desk.digest():
+            raise SeriesChanged(desk.component.id, str(desk.folder.relative_to(request.project)))
+        tree = desk.worktree(desk.path, state.time)
+        if any((tree.folder / name).exists() for name in ("rebase-merge", "rebase-apply", "MERGE_HEAD")):
+            raise RebaseOpen(desk.path)
         if state.pending:
-            return _work(desk, state)
-    _commit_changes(tree, order.name)
-    made = _patches(tree, state)
+            state = _resumed(desk, tree, state)
+            write_state(desk.path, state)
+            if state.pending:
+                return desk.work(state)
+        return _saved(desk, tree, state)
+
+
+def _saved(desk: Desk, tree: Worktree, state: PatchState) -> PatchWork:
+    _commit_changes(tree, desk.order.name)
+    made = _patches(desk, tree, state)
     _check(desk, tree, state, made)
     work = _write(desk, state, made)
-    forget_base(desk.adapters.cache, request.project, desk.component.id)
-    desk = Desk(request, order, report)
-    write_state(desk.path, _settled(desk, tree, state))
-    return work
+    forget_base(desk.adapters.cache, desk.request.project, desk.component.id)
+    again = Desk(desk.request, desk.order, desk.report)
+    write_state(desk.path, _settled(again, tree, state))
+    return replace(work, left_out=tree.ignored())
 
 
 def _resumed(desk: Desk, tree: Worktree, state: PatchState) -> PatchState:
-    """The merge that somebody has finished, and those after it."""
-    marked = [name for name in state.conflicts if _has_marks(tree.path / name)]
+    """The merge that somebody has finished, whether it was committed or not, and those after it."""
+    marked = [name for name in state.conflicts if tree.has_marks(name)]
     if marked:
         raise ConflictsLeft(marked)
+    open_ = [name for name in tree.unmerged() if name in state.undecided]
+    if open_:
+        raise Undecided(open_)
+    if not tree.contains(state.head):
+        raise HistoryBent(tree.path)
+    if tree.head != state.head:
+        tree.rewind(state.head)
     patch = state.known(state.pending[0])
     assert patch is not None
     tree.commit(message_of(patch.name, header_of(desk.data(patch.name))))
-    return _advance(desk, tree, _taken(state, tree, patch, ""))
-
-
-def _has_marks(path: Path) -> bool:
-    if path.is_symlink() or not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return any(line.startswith((b"<<<<<<< ", b">>>>>>> ")) for line in file)
+    return advance(desk, tree, taken(state, tree, patch, ""))
 
 
 def _commit_changes(tree: Worktree, name: str) -> None:
@@ -115,67 +127,74 @@ def _last(tree: Worktree) -> str:
     return told(tree.message("HEAD"))[0] if tree.head != _root(tree) else ""
 
 
-def _patches(tree: Worktree, state: PatchState) -> tuple[tuple[Made, bytes], ...]:
-    """(patch, its new bytes); a kept one's bytes are those of its file."""
+def _patches(desk: Desk, tree: Worktree, state: PatchState) -> tuple[Made, ...]:
+    """The new series. A kept patch's bytes are those of its file."""
     if not tree.contains(state.base):
         raise HistoryBent(tree.path)
     seen: dict[str, str] = {}
     found = []
     for commit in tree.commits(state.base):
-        name, header = told(tree.message(commit))
-        if state.known(name) is None:
-            check_name(name)
+        name, header = _named(tree, state, commit)
         if name in seen:
             raise PatchTwice(name, (seen[name], commit))
         seen[name] = commit
         diff = tree.diff(commit)
         known = state.known(name)
         kept = known is not None and known.signature == signature(header, diff)
+        if not kept and desk.is_debian:
+            _leave_own_series(tree, commit, name)
         if diff or kept:
-            found.append((Made(name=name, data=joined(header, diff), kept=kept), diff))
+            found.append(Made(name=name, data=desk.data(name) if kept else joined(header, diff), kept=kept))
     return tuple(found)
 
 
-def _check(desk: Desk, tree: Worktree, state: PatchState, made: Sequence[tuple[Made, bytes]]) -> None:
+def _named(tree: Worktree, state: PatchState, commit: str) -> tuple[str, bytes]:
+    """(name, header) of a commit. Errors: FixupLeft, BadPatchName."""
+    message = tree.message(commit)
+    subject = message.partition(b"\n")[0].decode("utf-8", "replace")
+    if subject.startswith(_WAITING):
+        raise FixupLeft(subject, commit)
+    name, header = told(message)
+    if state.known(name) is None:
+        check_name(name)
+    return name, header
+
+
+def _leave_own_series(tree: Worktree, commit: str, name: str) -> None:
+    files = [file for file in tree.differing(f"{commit}^", commit) if file.startswith(_OWN_SERIES)]
+    if files:
+        raise OwnSeriesTouched(name, files)
+
+
+def _check(desk: Desk, tree: Worktree, state: PatchState, made: Sequence[Made]) -> None:
     """Base and series have to give the work tree. Errors: NotTheSame, those of apply_patch."""
-    with _scratch(desk) as place:
+    with scratch(desk.adapters.cache) as place:
         root = place / "tree"
         root.mkdir()
         tree.export(state.base, root, place / "index")
-        for patch, _ in made:
+        for patch in made:
             known = state.known(patch.name)
-            data = desk.data(patch.name) if patch.kept else patch.data
-            strip = known.strip if known is not None and patch.kept else 1
-            fuzz = desk.component.recipe.patch.fuzz if patch.kept else 0
-            apply_patch(root, PatchText(patch.name, data, strip), fuzz, desk.adapters.say)
-        if tree.tree_at(root, place / "index2") != tree.tree_of("HEAD"):
-            raise NotTheSame(tree.path)
+            if known is not None and patch.kept:
+                desk.apply(root, patch.name, patch.data, known.strip)
+            else:
+                apply_patch(root, PatchText(patch.name, patch.data, 1), 0, desk.adapters.say)
+        given, wanted = tree.tree_at(root, place / "index2"), tree.tree_of("HEAD")
+        if given != wanted:
+            raise NotTheSame(tree.path, tree.differing(given, wanted))
 
 
-@contextmanager
-def _scratch(desk: Desk) -> Iterator[Path]:
-    place = desk.adapters.cache / "upkeep"
-    place.mkdir(parents=True, exist_ok=True)
-    top = Path(tempfile.mkdtemp(dir=place))
-    try:
-        yield top
-    finally:
-        remove_tree(top)
-
-
-def _write(desk: Desk, state: PatchState, made: Sequence[tuple[Made, bytes]]) -> PatchWork:
-    patches = [patch for patch, _ in made]
-    names = [patch.name for patch in patches]
-    fresh = [patch for patch in patches if not patch.kept]
+def _write(desk: Desk, state: PatchState, made: Sequence[Made]) -> PatchWork:
+    names = [patch.name for patch in made]
+    fresh = [patch for patch in made if not patch.kept]
     removed = tuple(patch.name for patch in state.patches if patch.name not in names)
-    write_series(desk, {patch.name: patch.data for patch in fresh}, removed, patches)
+    write_series(desk, {patch.name: patch.data for patch in fresh}, removed, made)
     return PatchWork(
         component=state.component,
         path=desk.path,
         patches=tuple(names),
         written=tuple(patch.name for patch in fresh),
         removed=removed,
-        kept=tuple(patch.name for patch in patches if patch.kept),
+        kept=tuple(patch.name for patch in made if patch.kept),
     )
 
 
@@ -186,7 +205,7 @@ def write_series(desk: Desk, data: dict[str, bytes], removed: Sequence[str], pat
     files = {desk.folder / name: Rewrite(old=_bytes(desk.folder / name), new=new) for name, new in data.items()}
     files[desk.folder / "series"] = Rewrite(old=old, new=text.encode() or None)
     files |= {desk.folder / name: Rewrite(old=desk.data(name), new=None) for name in removed}
-    rewrite(files)
+    rewrite(desk.request.project, files)
     if desk.folder.is_dir() and not any(desk.folder.iterdir()):
         desk.folder.rmdir()
 
@@ -210,4 +229,4 @@ def _settled(desk: Desk, tree: Worktree, state: PatchState) -> PatchState:
         )
         for file in desk.component.patches
     )
-    return replace(state, head=tree.head, series=desk.digest(), patches=patches, pending=(), conflicts=())
+    return replace(state, head=tree.head, series=desk.digest(), patches=patches, pending=(), conflicts=(), undecided=())

@@ -26,7 +26,8 @@ class KnownPatch(Struct, frozen=True, kw_only=True):
 
 class PatchState(Struct, frozen=True, kw_only=True):
     """`source` is what the worktree shows, `base` its commit, `head` the last that we made. `pending`: patches that
-    are not in yet, in order; the first of them is being merged, with conflicts in `conflicts`."""
+    are not in yet, in order; the first of them is being merged, with conflicts in `conflicts`. `undecided`: those of
+    the conflicts that no marks in a file show, as when one side has removed it."""
 
     component: str
     source: str
@@ -37,6 +38,7 @@ class PatchState(Struct, frozen=True, kw_only=True):
     patches: tuple[KnownPatch, ...]
     pending: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
 
     def known(self, name: str) -> KnownPatch | None:
         return next((patch for patch in self.patches if patch.name == name), None)

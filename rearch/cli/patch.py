@@ -13,7 +13,7 @@ from rearch.cli.door import answer, guarded, no_flag, say
 from rearch.errors import ExitCode
 
 if TYPE_CHECKING:
-    from rearch.app.patch import PatchOrder, PatchWork
+    from rearch.app.patch_desk import PatchOrder, PatchWork
 
 _HELP = {
     "component": "the component, as healthcheck or rancher/healthcheck",
@@ -76,6 +76,8 @@ def refresh(
     for verb, names in (("wrote", work.written), ("removed", work.removed)):
         for each in names:
             answer(f"{verb} {each}")
+    for each in work.left_out:
+        say(f"left out: {each}, which .gitignore names (`git add -f` takes it in)")
     return _told(work, f"{len(work.written)} written, {len(work.kept)} as they were, {len(work.removed)} removed")
 
 
@@ -139,7 +141,7 @@ def namespace() -> Collection:
 
 
 def _order(component: str, folder: str, *, name: str = "", old: str = "", fresh: bool = False) -> PatchOrder:
-    from rearch.app.patch import PatchOrder
+    from rearch.app.patch_desk import PatchOrder
 
     place = Path(folder).expanduser().absolute() if folder else None
     return PatchOrder(component=component, folder=place, name=name, old=old, fresh=fresh)
@@ -153,5 +155,7 @@ def _told(work: PatchWork, done: str) -> int:
     say(f"{work.pending[0]} conflicts with the new source, in {work.path}:")
     for name in work.conflicts:
         say(f"  {name}")
+    for name in work.undecided:
+        say(f"no marks in {name}: one side removed it, or the like; tell git with `git add` or `git rm`")
     say(f"hint: edit these files until no <<<<<<< is left, then `rearch patch refresh {work.component}` goes on")
     return ExitCode.FAILED

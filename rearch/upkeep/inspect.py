@@ -14,7 +14,7 @@ from rearch.upkeep.inspect_docker import DockerFacts, Unread, read_dockerfile
 from rearch.upkeep.inspect_go import CUse, GoTree, Program, c_uses, reachable
 from rearch.upkeep.inspect_layout import Layout, find_layout
 from rearch.upkeep.inspect_stamps import BuildLines, Stamp, read_build_lines
-from rearch.upkeep.inspect_tree import SourceTree, folder_of
+from rearch.upkeep.inspect_tree import SourceTree, folder_of, is_vendored
 
 # Libraries for command lines, and what their programs print for --help, with exit code 0.
 _HELP = {
@@ -32,12 +32,16 @@ _C_MODULES = ("github.com/mattn/go-sqlite3", "github.com/google/gopacket/pcap")
 class NoPrograms(UsageError):
     """A repository that has nothing to compile."""
 
-    def __init__(self, address: str, aside: tuple[str, ...]) -> None:
+    def __init__(self, address: str, aside: tuple[str, ...], elsewhere: tuple[str, ...] = ()) -> None:
         self.address = address
         self.aside = aside
+        self.elsewhere = elsewhere
+        details = [f"left out as tests, examples or tools: {', '.join(aside)}"] if aside else []
+        if elsewhere:
+            details.append(f"not read as a program for this platform: {', '.join(elsewhere)}")
         super().__init__(
             f"{address}: there is no Go program in it",
-            [f"left out as tests, examples or tools: {', '.join(aside)}"] if aside else (),
+            details,
             hint="a library needs no recipe; for another language write the recipe by hand (docs/reference.md)",
         )
 
@@ -77,7 +81,7 @@ def inspect_tree(tree: SourceTree, platform: Platform, *, address: str, name: st
     programs = tuple(one for one in go.programs() if _inside(one.folder, layout))
     chosen = tuple(one for one in programs if not one.aside) or _only(programs)
     if not chosen:
-        raise NoPrograms(address, tuple(one.folder for one in programs))
+        raise NoPrograms(address, tuple(one.folder for one in programs), _main_files(tree))
     build = read_build_lines(tree, go, layout, chosen)
     binaries = _binaries(chosen, build, name)
     folders = reachable(go, chosen, _roots(layout))
@@ -96,6 +100,12 @@ def inspect_tree(tree: SourceTree, platform: Platform, *, address: str, name: st
     )
 
 
+def _main_files(tree: SourceTree) -> tuple[str, ...]:
+    """Files that may be programs, for a reader who expects one: of another platform, or with a syntax error."""
+    own = sorted(path for path in tree.paths if path.endswith(".go") and not is_vendored(path))
+    return tuple(path for path in own if re.search(r"^package main\b", tree.read(path), re.MULTILINE))[:6]
+
+
 def _inside(folder: str, layout: Layout) -> bool:
     def holds(root: str) -> bool:
         return root in (".", folder) or folder.startswith(f"{root}/")
@@ -109,10 +119,11 @@ def _only(programs: tuple[Program, ...]) -> tuple[Program, ...]:
 
 
 def _roots(layout: Layout) -> tuple[tuple[str, str], ...]:
-    """Where import paths lead: those of the repository itself, then vendored ones."""
+    """Where import paths lead: those of the repository itself, its other modules', then vendored ones."""
     vendor = "vendor" if layout.directory == "." else f"{layout.directory}/vendor"
     godeps = (("", "Godeps/_workspace/src"),) if layout.kind == "gopath" else ()
-    return ((layout.import_path.value, layout.directory), ("", vendor), *godeps)
+    members = layout.workspace.members if layout.workspace is not None else ()
+    return ((layout.import_path.value, layout.directory), *members, ("", vendor), *godeps)
 
 
 def _binaries(programs: tuple[Program, ...], build: BuildLines, name: str) -> Mapping[str, Program]:

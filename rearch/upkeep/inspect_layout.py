@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from rearch.upkeep.inspect_go import GoTree
 from rearch.upkeep.inspect_tree import Fact, SourceTree, below, folder_of, is_vendored
+from rearch.upkeep.inspect_workspace import Joined, Workspace, find_workspace, joined
 
 _MODULE = re.compile(r"^[ \t]*module[ \t]+\"?([^\s\"]+)", re.MULTILINE)
 _GO = re.compile(r"^[ \t]*go[ \t]+([0-9]+(?:\.[0-9]+)*)", re.MULTILINE)
@@ -44,7 +45,8 @@ class Layout(Struct, frozen=True, kw_only=True):
     """`directory` holds the go.mod. `import_path` is the module's path, or the place in a GOPATH.
 
     `go`: the version that upstream names; `vendor`: which tool wrote vendor/; None where there is nothing of it.
-    `others`: folders with a go.mod of their own, which are no part of this build.
+    `others`: folders with a go.mod of their own, which are no part of this build. `workspace`: the go.work, of which
+    the build knows only one that is vendored; `joined` are its modules that this one needs otherwise.
     """
 
     kind: Literal["module", "gopath"]
@@ -54,12 +56,22 @@ class Layout(Struct, frozen=True, kw_only=True):
     vendor: Fact | None
     needs_network: bool
     others: tuple[str, ...] = ()
+    workspace: Workspace | None = None
+    joined: tuple[Joined, ...] = ()
+
+    @property
+    def is_workspace(self) -> bool:
+        """Whether all modules of the go.work are compiled together."""
+        return self.workspace is not None and self.workspace.vendored
 
 
 def find_layout(tree: SourceTree, go: GoTree, address: str) -> Layout:
     """`address` is the repository's URL without its scheme: the import path where nothing says another."""
     folders = [folder_of(path) for path in tree.paths if _is_module(path)]
     modules = sorted(folders, key=lambda one: (one.count("/"), one))
+    workspace = find_workspace(tree)
+    if workspace is not None and workspace.vendored:
+        return _vendored_workspace(tree, workspace, modules, address)
     directory = "." if "." in modules else _only_with_programs(go, modules)
     if directory is None:
         return _gopath(tree, go, address)
@@ -68,6 +80,7 @@ def find_layout(tree: SourceTree, go: GoTree, address: str) -> Layout:
     found, version = _MODULE.search(text), _GO.search(text)
     path = found[1] if found else address
     vendored = below(directory, "vendor/modules.txt") in tree.paths
+    needed = joined(tree, go, workspace, directory) if workspace is not None and not vendored else ()
     return Layout(
         kind="module",
         directory=directory,
@@ -75,7 +88,27 @@ def find_layout(tree: SourceTree, go: GoTree, address: str) -> Layout:
         go=Fact(version[1], f"{file}:{_line(text, version)}") if version else None,
         vendor=Fact("go mod vendor", below(directory, "vendor/modules.txt")) if vendored else None,
         needs_network=not vendored and re.search(r"^\s*require\b", text, re.MULTILINE) is not None,
-        others=tuple(one for one in modules if one != directory),
+        others=tuple(one for one in modules if one not in (directory, *(member.folder for member in needed))),
+        workspace=workspace,
+        joined=needed,
+    )
+
+
+def _vendored_workspace(tree: SourceTree, workspace: Workspace, modules: list[str], address: str) -> Layout:
+    """`go work vendor` was run: one build for all its modules, from the folder of the go.work."""
+    text = tree.read(workspace.file)
+    version = _GO.search(text)
+    inside = [folder for _, folder in workspace.members]
+    own = next((path for path, folder in workspace.members if folder == workspace.folder), address)
+    return Layout(
+        kind="module",
+        directory=workspace.folder,
+        import_path=Fact(own, workspace.file),
+        go=Fact(version[1], f"{workspace.file}:{_line(text, version)}") if version else None,
+        vendor=Fact("go work vendor", below(workspace.folder, "vendor/modules.txt")),
+        needs_network=False,
+        others=tuple(one for one in modules if one not in inside),
+        workspace=workspace,
     )
 
 

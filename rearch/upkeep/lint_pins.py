@@ -11,7 +11,7 @@ from rearch.config.recipes import ReadRecipe
 from rearch.model.image import Base, RegistryBase
 from rearch.model.lock import ArchiveName, BaseName, DebianName, GitName, Name, PackagesName, SysrootName, ToolName
 from rearch.model.recipe import ArchiveSource, GitSource
-from rearch.upkeep.lint_values import Finding, Place, World
+from rearch.upkeep.lint_values import Finding, LintStack, Place, World
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}")
 _SHORT = re.compile(r"(?=.*[0-9])(?=.*[a-f])[0-9a-f]{7,39}")
@@ -27,15 +27,41 @@ def check_pins(world: World) -> Iterator[Finding]:
 
 
 def _not_locked(world: World) -> Iterator[Finding]:
-    """Once for each name, at the first recipe that needs it."""
-    read = {f"{stack.name}/{one.name}": one for stack in world.stacks for one in stack.recipes}
+    """A row for each place. A stack of which nothing was ever locked is one row: there is one thing to do."""
+    missing, begun = _missing(world)
+    for stack in world.stacks:
+        places = missing.get(stack.name, {})
+        if stack.name not in begun and len(places) > 1:
+            yield _never_locked(world, stack, sum(map(len, places.values())))
+            continue
+        for place, names in places.items():
+            more = f", and {len(names) - 1} more" if len(names) > 1 else ""
+            text = f"rearch.lock has no {_cut(names[0])}{more}"
+            yield Finding(rule="unlocked", place=place, text=text, hint="`rearch lock`, and commit rearch.lock")
+
+
+def _missing(world: World) -> tuple[dict[str, dict[Place, list[str]]], set[str]]:
+    """Names without an entry, by stack and place, each at the first recipe that needs it; and the stacks with one."""
+    read = {f"{stack.name}/{one.name}": (stack.name, one) for stack in world.stacks for one in stack.recipes}
+    missing: dict[str, dict[Place, list[str]]] = {}
+    begun = set[str]()
     for want in world.wanted:
         path = _path(want.name)
-        recipe = next((read[who] for who in want.needed_by if who in read), None)
-        if path is not None and recipe is not None and world.lock.get(want.name) is None:
-            text = f"rearch.lock has no {_cut(str(want.name))}"
-            place = world.at(recipe.common, path)
-            yield Finding(rule="unlocked", place=place, text=text, hint="`rearch lock`, and commit rearch.lock")
+        stack, recipe = next((read[who] for who in want.needed_by if who in read), ("", None))
+        if path is None or recipe is None:
+            continue
+        if world.lock.get(want.name) is not None:
+            begun.add(stack)
+        else:
+            places = missing.setdefault(stack, {})
+            places.setdefault(world.at(recipe.common, path), []).append(str(want.name))
+    return missing, begun
+
+
+def _never_locked(world: World, stack: LintStack, count: int) -> Finding:
+    text = f"nothing of this stack is in rearch.lock yet: {count} names"
+    hint = f"`rearch lock --stack {stack.name}`, and commit rearch.lock"
+    return Finding(rule="unlocked", place=world.spot(stack.file, ("name",)), text=text, hint=hint)
 
 
 def _cut(name: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from rearch.errors import UsageError
+from rearch.formats.urls import masked
 from rearch.upkeep.inspect_layout import Layout
 
 _TAG = re.compile(
@@ -37,11 +38,29 @@ class BadName(UsageError):
         super().__init__(f"{url} gives no name for a component", hint="give one: --name NAME")
 
 
+class SecretInUrl(UsageError):
+    """A recipe is for everybody who has the project; what opens the repository is not."""
+
+    def __init__(self, url: str) -> None:
+        self.url = masked(url)
+        super().__init__(
+            f"{self.url} has a user name or a password in it, which would stand in the recipe and in rearch.lock",
+            hint="leave it out: git asks its credential helper, ~/.netrc or ssh keys",
+        )
+
+
 class Choice(Struct, frozen=True, kw_only=True):
     """A toolchain, and why."""
 
     name: str
     why: str
+
+
+def check_url(url: str) -> None:
+    """Errors: SecretInUrl. The user of ssh is none: `ssh://git@host/path`."""
+    found = re.match(r"([a-z][a-z0-9+.-]*)://([^/@]*)@", url.strip(), re.IGNORECASE)
+    if found and (":" in found[2] or found[1].lower() != "ssh"):
+        raise SecretInUrl(url)
 
 
 def newest_tag(names: Iterable[str]) -> str | None:

@@ -63,6 +63,11 @@ class Page:
         """`- value`."""
         self._lines.append(f"{'  ' * depth}- {value}")
 
+    def block(self, key: str, lines: Sequence[str], depth: int = 0) -> None:
+        """`key: |-` and the lines of a text as they stand. None of them begins with a blank."""
+        self._lines.append(f"{'  ' * depth}{scalar(key)}: |-")
+        self._lines += [f"{'  ' * (depth + 1)}{line}" if line else "" for line in lines]
+
     def long(self, key: str, values: Sequence[str], depth: int = 0) -> None:
         """A list of words, broken over lines where it is too long for one."""
         line = f"{'  ' * depth}{key}: {sequence(values)}"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 
 from msgspec import Struct
 
 from rearch.upkeep.inspect import Inspection
+from rearch.upkeep.inspect_layout import Layout
+from rearch.upkeep.inspect_tree import below
 from rearch.upkeep.new_choose import Choice
 from rearch.upkeep.new_image import write_image
 from rearch.upkeep.new_page import Page, mapping, scalar, sentence, sequence
@@ -46,6 +49,7 @@ def recipe_text(draft: Draft) -> str:
     """The whole file. Same draft, same bytes."""
     page = Page()
     _head(page, draft)
+    _edits(page, draft.found.layout)
     _build(page, draft)
     _smoke(page, draft)
     if draft.image:
@@ -94,6 +98,29 @@ def _head(page: Page, draft: Draft) -> None:
     page.put("source", mapping(source))
 
 
+def _edits(page: Page, layout: Layout) -> None:
+    """What go.work says for upstream's own builds go.mod has to say: the build reads no go.work but a vendored one."""
+    if layout.workspace is None or not layout.joined:
+        return
+    page.note(f"{layout.workspace.file} joins modules of this repository; without it go.mod has to.")
+    extra = [one.path for one in layout.joined if not one.required]
+    if extra:
+        page.note(f"DOUBTFUL: go.mod does not require {', '.join(extra)}; what these need themselves may be missing.")
+    page.put("edits")
+    lines = [f"require {path} v0.0.0" for path in extra]
+    lines += [f"replace {one.path} => {_relative(one.folder, layout.directory)}" for one in layout.joined]
+    page.item(f"file: {scalar(below(layout.directory, 'go.mod'))}", 1)
+    page.put("pattern", scalar(r"^module[ \t].*$"), 2)
+    page.block("replace", (r"\g<0>", "", *lines), 2)
+    page.put("why", scalar(f"{layout.workspace.file} is not read"), 2)
+
+
+def _relative(folder: str, start: str) -> str:
+    """A folder as go.mod names it: with `./` or `../`."""
+    path = posixpath.relpath(folder, start)
+    return path if path.startswith("..") else f"./{path}"
+
+
 def _build(page: Page, draft: Draft) -> None:
     layout, found = draft.found.layout, draft.found
     page.notes(_dapper(found))
@@ -103,7 +130,7 @@ def _build(page: Page, draft: Draft) -> None:
         page.put("toolchain", scalar(draft.toolchain.name), 1)
     page.put("go", "", 1)
     page.notes(_layout_notes(found), 2)
-    if draft.default_layout is not None and draft.default_layout != layout.kind:
+    if layout.is_workspace or (draft.default_layout is not None and draft.default_layout != layout.kind):
         page.put("layout", layout.kind, 2)
     if layout.kind == "gopath":
         page.note(f"Found in {layout.import_path.where}.", 2)
@@ -122,7 +149,9 @@ def _sentence(text: str) -> str:
 
 def _layout_notes(found: Inspection) -> Iterator[str]:
     layout = found.layout
-    if layout.kind == "module":
+    if layout.is_workspace:
+        yield f"A workspace ({layout.import_path.where}): its modules are compiled together."
+    elif layout.kind == "module":
         yield f"A module ({layout.import_path.where})."
     if layout.vendor is not None:
         yield f"Dependencies are vendored, by {layout.vendor.value} ({layout.vendor.where})."

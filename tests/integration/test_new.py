@@ -6,14 +6,25 @@ from pathlib import Path
 
 import pytest
 
+from rearch.app.prepare import load, prepare
+from rearch.app.request import Request
+from rearch.app.wiring import Adapters
+from rearch.engine.store import Store
 from rearch.formats.elf import match_platform
+from rearch.model.frozen import FrozenDict
 from rearch.model.platform import parse_platform
+from rearch.model.step import Result, StepKind, ToolchainInputs
+from rearch.planning.keys import keys_of
+from rearch.report import silent
+from rearch.steps.ports import Need
+from tests.integration.test_compile_cgo import zig  # noqa: F401
 from tests.support import upstream_shapes
 from tests.support.binaries import elf_of, start
 from tests.support.cli import Cli
+from tests.support.compiling import compiler_caches
 from tests.support.go_project import GIT_HOST, copy_toolchains, write_file
 from tests.support.needs import need_program
-from tests.support.repositories import Content, make_repository
+from tests.support.repositories import Content, empty_repository, make_repository
 from tests.support.warm_cache import warm_cache
 
 ARM64 = parse_platform("arm64")
@@ -86,6 +97,80 @@ def test_c_code(tmp_path: Path) -> None:
     elf = elf_of(binary(rearch, "mixed", "mixed"))
     assert match_platform(elf, ARM64) == ()
     assert not elf.static
+
+
+def test_c_code_by_zig(tmp_path: Path, zig: Need) -> None:  # noqa: F811
+    """The project has both C toolchains; a program without C libraries gets zig's static one, and starts anywhere."""
+    rearch = project(tmp_path, upstream_shapes.with_c(), "mixed")
+    rearch.run("new", f"{GIT_HOST}/mixed")
+    text = (rearch.project / "recipes/mine/mixed.yaml").read_text()
+    assert "    cgo:\n      toolchain: zig-0.15\n" in text
+    _keep_zig(rearch, zig)
+    rearch.run("build", "--arch", "arm64", "--locked")
+    made = binary(rearch, "mixed", "mixed")
+    elf = elf_of(made)
+    assert match_platform(elf, ARM64) == ()
+    assert elf.static
+    assert start(made, ARM64).text == "42\n"
+
+
+def _keep_zig(rearch: Cli, zig: Need) -> None:  # noqa: F811
+    """The toolchain step's result as the tests keep it, at its place, with its cache: musl takes minutes to build."""
+    request = Request(project=rearch.project, environment={"REARCH_CACHE": str(rearch.cache)})
+    checked = load(request)
+    steps = prepare(request, checked, Adapters(request, checked.settings, silent), silent).steps
+    step = next(one for one in steps if isinstance(one.inputs, ToolchainInputs) and one.inputs.kind == "zig")
+    key = keys_of(steps)[step.id]
+    scratch = rearch.cache / "zig-made"
+    (scratch / "files").mkdir(parents=True)
+    (scratch / "files/zig").symlink_to(zig.files / "zig")
+    result = Result(key=key, kind=StepKind.TOOLCHAIN, artifacts=(), facts=FrozenDict({"version": "kept", "system": ""}))
+    Store(rearch.cache).commit(result, {}, scratch)
+    kept = compiler_caches() / "zig" / zig.result.key
+    kept.mkdir(parents=True, exist_ok=True)
+    (rearch.cache / "zig").mkdir()
+    (rearch.cache / "zig" / key).symlink_to(kept)
+
+
+def test_a_workspace(tmp_path: Path) -> None:
+    """The build does not read go.work, so that go.mod has to say what it joins: the recipe edits it."""
+    rearch = project(tmp_path, upstream_shapes.workspace(), "joined")
+    done = rearch.run("new", f"{GIT_HOST}/joined")
+    assert "go.mod does not require example.org/team/words" in done.err
+    rearch.run("build", "--arch", "arm64", "--locked")
+    assert start(binary(rearch, "joined", "app"), ARM64).text == "joined\n"
+
+
+def test_a_vendored_workspace(tmp_path: Path) -> None:
+    """All its programs in one build, though there is no go.mod at the root."""
+    rearch = project(tmp_path, upstream_shapes.vendored_workspace(), "joined")
+    rearch.run("new", f"{GIT_HOST}/joined")
+    rearch.run("build", "--arch", "arm64", "--locked")
+    assert start(binary(rearch, "joined", "one"), ARM64).text == "one joined\n"
+    assert start(binary(rearch, "joined", "two"), ARM64).text == "two\n"
+
+
+def test_repositories_that_cannot_be_read(tmp_path: Path) -> None:
+    """Nothing there, nothing in it, a name that no component can have: each is said, and nothing is left."""
+    rearch = project(tmp_path, upstream_shapes.module(), "twins")
+    empty_repository(tmp_path / "upstreams/bare")
+    write_file(tmp_path / "upstreams/plain/main.go", "package main\n")
+    before = sorted(rearch.project.rglob("*"))
+    assert "has no branch and no tag" in rearch.run("new", f"{GIT_HOST}/bare", code=2).err
+    assert "nothing" in rearch.run("new", f"{GIT_HOST}/nothing", code=None).err
+    assert rearch.run("new", f"{GIT_HOST}/plain", code=None).code in (1, 2)
+    assert "--name NAME" in rearch.run("new", "https://git.example.org/..", code=2).err
+    assert rearch.run("new", "nonsense", code=2).err.count("\n") <= 3
+    assert "v9" in rearch.run("new", f"{GIT_HOST}/twins", "--ref", "v9", code=None).err
+    assert sorted(rearch.project.rglob("*")) == before
+
+
+def test_the_default_branch_need_not_be_main(tmp_path: Path) -> None:
+    rearch = project(tmp_path, {}, "none")
+    upstream = make_repository(tmp_path / "upstreams/trunk", upstream_shapes.module(), tag="nightly", branch="trunk")
+    commit = upstream.head
+    text = rearch.run("new", f"{GIT_HOST}/trunk", "--print").out
+    assert f"ref: {commit}" in text.replace('"', "")
 
 
 def test_print_writes_nothing(tmp_path: Path) -> None:

@@ -90,3 +90,31 @@ def with_c() -> dict[str, Content]:
         "main.go": 'package main\n\n// static int twice(int n) { return 2 * n; }\nimport "C"\n\n'
         "func main() { println(int(C.twice(21))) }\n",
     }
+
+
+def workspace() -> dict[str, Content]:
+    """Three modules that a go.work joins: a program, what it requires, and what that one imports without a word."""
+    return {
+        "go.work": "go 1.21\n\nuse (\n\t./app // the program\n\t./lib\n\t./words\n)\n",
+        "app/go.mod": "module example.org/team/app\n\ngo 1.21\n\nrequire example.org/team/lib v1.2.3\n",
+        "app/main.go": 'package main\n\nimport "example.org/team/lib/say"\n\nfunc main() { say.Say() }\n',
+        "lib/go.mod": "module example.org/team/lib\n\ngo 1.21\n",
+        "lib/say/say.go": 'package say\n\nimport "example.org/team/words"\n\n'
+        "// Say prints.\nfunc Say() { println(words.Word) }\n",
+        "words/go.mod": "module example.org/team/words\n\ngo 1.21\n",
+        "words/words.go": 'package words\n\n// Word is said.\nconst Word = "joined"\n',
+    }
+
+
+def vendored_workspace() -> dict[str, Content]:
+    """Two programs and a library, joined by a go.work beside which `go work vendor` was run; no go.mod at the root."""
+    return {
+        "go.work": "go 1.22\n\nuse ./one\nuse ./two\nuse ./lib\n",
+        "one/go.mod": "module example.org/team/one\n\ngo 1.22\n",
+        "one/main.go": 'package main\n\nimport "example.org/team/lib"\n\nfunc main() { println("one", lib.Word) }\n',
+        "two/go.mod": "module example.org/team/two\n\ngo 1.22\n",
+        "two/main.go": 'package main\n\nfunc main() { println("two") }\n',
+        "lib/go.mod": "module example.org/team/lib\n\ngo 1.22\n",
+        "lib/lib.go": 'package lib\n\n// Word is said.\nconst Word = "joined"\n',
+        "vendor/modules.txt": "## workspace\n",
+    }

@@ -105,6 +105,28 @@ class Worktree:
         found = self.run("status", "--porcelain", "--no-renames", "-z", "--untracked-files=all").out
         return tuple(os.fsdecode(entry[3:]) for entry in found.split(b"\0") if entry)
 
+    def ignored(self) -> tuple[str, ...]:
+        """What .gitignore names and git does not know; a folder of such files alone is one entry, with a slash."""
+        found = self.run("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z").out
+        return tuple(os.fsdecode(name) for name in found.split(b"\0") if name)
+
+    def elsewhere(self) -> tuple[str, ...]:
+        """Branches, tags and stashes with commits that HEAD does not have; those that we made do not count."""
+        names = self.text("for-each-ref", "--no-merged=HEAD", "--format=%(refname)").split()
+        return tuple(name for name in names if not name.startswith("refs/rearch/"))
+
+    def has_marks(self, name: str) -> bool:
+        """Whether a file of the work tree has the marks of a conflict. Streamed."""
+        path = self.path / name
+        if path.is_symlink() or not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return any(line.startswith((b"<<<<<<< ", b">>>>>>> ")) for line in file)
+
+    def rewind(self, commit: str) -> None:
+        """HEAD to a commit before it; the files stay as they are, and so does what git knows of them."""
+        self.run("reset", "--quiet", "--soft", commit)
+
     @property
     def head(self) -> str:
         return self.text("rev-parse", "HEAD")
@@ -124,6 +146,11 @@ class Worktree:
     def diff(self, commit: str) -> bytes:
         """What a commit changes, as we write patches."""
         return self.run(*_DIFF, f"{commit}^", commit).out
+
+    def differing(self, one: str, other: str) -> tuple[str, ...]:
+        """Files that differ between two commits or trees."""
+        found = self.run("diff-tree", "-r", "--name-only", "--no-renames", "-z", one, other).out
+        return tuple(os.fsdecode(name) for name in found.split(b"\0") if name)
 
     def tree_of(self, commit: str) -> str:
         return self.text("rev-parse", f"{commit}^{{tree}}")

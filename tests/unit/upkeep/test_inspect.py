@@ -13,7 +13,15 @@ from rearch.model.recipe import Recipe
 from rearch.upkeep.inspect import Inspection, NoPrograms, inspect_tree
 from rearch.upkeep.inspect_docker import DockerFacts
 from rearch.upkeep.inspect_go import read_head
-from rearch.upkeep.new_choose import NoToolchain, address_of, choose_toolchain, name_of, newest_tag
+from rearch.upkeep.new_choose import (
+    NoToolchain,
+    SecretInUrl,
+    address_of,
+    check_url,
+    choose_toolchain,
+    name_of,
+    newest_tag,
+)
 from rearch.upkeep.new_page import scalar
 from rearch.upkeep.new_recipe import Draft, doubts, recipe_text
 from tests.support import upstream_shapes
@@ -57,7 +65,7 @@ def written(found: Inspection) -> str:
     return recipe_text(draft)
 
 
-@pytest.mark.parametrize("shape", ["module", "vendored", "dapper", "with_c"])
+@pytest.mark.parametrize("shape", ["module", "vendored", "dapper", "with_c", "workspace", "vendored_workspace"])
 def test_every_recipe_is_valid(shape: str) -> None:
     text = written(look(getattr(upstream_shapes, shape)()))
     data, faults = read_yaml(text)
@@ -189,3 +197,64 @@ def test_no_toolchain() -> None:
 def test_scalars_stay_text(text: str) -> None:
     assert scalar(text).startswith('"')
     assert read_yaml(f"a: {scalar(text)}\n")[0] == {"a": text}
+
+
+def test_a_workspace_is_said_by_go_mod() -> None:
+    found = look(upstream_shapes.workspace())
+    assert found.layout.directory == "app"
+    joined = [(one.path, one.folder, one.required) for one in found.layout.joined]
+    assert joined == [("example.org/team/lib", "lib", True), ("example.org/team/words", "words", False)]
+    assert found.layout.others == ()
+    data, _ = read_yaml(written(found))
+    assert isinstance(data, dict)
+    recipe, problems = validate(Recipe, data)
+    assert problems == ()
+    assert recipe is not None
+    edit = recipe.edits[0]
+    assert edit.file == "app/go.mod"
+    assert edit.replace.endswith(
+        "require example.org/team/words v0.0.0\nreplace example.org/team/lib => ../lib\n"
+        "replace example.org/team/words => ../words"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "joined"),
+    [
+        ({"app/go.mod": "module example.org/team/app\n\nreplace example.org/team/lib => ../lib\n"}, ["words"]),
+        ({"app/main.go": MAIN, "app/go.mod": "module example.org/team/app\n"}, []),
+        ({"go.work": "go 1.21\n\nuse ./app\n"}, []),
+        ({"go.work": "go 1.21\n\nuse ./gone\n"}, []),
+        ({"app/vendor/modules.txt": "# example.org/team/lib v1.2.3\n"}, []),
+    ],
+)
+def test_only_what_is_needed_and_not_said_is_joined(change: dict[str, str], joined: list[str]) -> None:
+    found = look({**upstream_shapes.workspace(), **change})
+    assert [one.folder for one in found.layout.joined] == joined
+
+
+def test_a_vendored_workspace_is_one_build() -> None:
+    found = look(upstream_shapes.vendored_workspace())
+    assert (found.layout.kind, found.layout.directory, found.layout.is_workspace) == ("module", ".", True)
+    assert sorted(found.binaries) == ["one", "two"]
+    text = written(found)
+    assert "    layout: module\n" in text
+    assert "edits:" not in text
+
+
+def test_what_may_have_been_meant_as_a_program_is_named() -> None:
+    with pytest.raises(NoPrograms) as caught:
+        look({"go.mod": "module example.org/x\n", "main_windows.go": MAIN, "lib.go": "package lib\n"})
+    assert caught.value.elsewhere == ("main_windows.go",)
+
+
+@pytest.mark.parametrize("url", ["https://me:s3cret@h.example/x", "https://s3cret@h.example/x", "ssh://me:s3cret@h/x"])
+def test_a_secret_does_not_come_into_a_recipe(url: str) -> None:
+    with pytest.raises(SecretInUrl) as caught:
+        check_url(url)
+    assert "s3cret" not in caught.value.render()
+
+
+@pytest.mark.parametrize("url", ["https://example.org/x@y", "ssh://git@example.org/x", "git@example.org:a/x", "/a/b"])
+def test_other_urls_are_fine(url: str) -> None:
+    check_url(url)
