@@ -37,6 +37,7 @@ PACKAGES = {
     "jq": ("jq",),
     "chromium": ("chromium",),
     "systemd-analyze": ("systemd",),
+    "systemd-nspawn": ("systemd-container",),
     "zsh": ("zsh",),
     "fish": ("fish",),
 }
@@ -74,7 +75,7 @@ def run_tests(context: Context, only: str = "", fast: bool = False, jobs: int = 
     if install and not fast:
         _install_missing()
     argv = ["pytest", "tests/unit" if fast else "tests", "-n", str(jobs or len(os.sched_getaffinity(0)))]
-    argv += ["--dist", "worksteal", *(["-k", only] if only else [])]
+    argv += ["--durations", "20", "--durations-min", "5", "--dist", "worksteal", *(["-k", only] if only else [])]
     code = _python(*argv)
     if code:
         raise Exit(code=code)

@@ -13,7 +13,7 @@ from msgspec import Struct
 from rearch.app.request import Request
 from rearch.errors import ExitCode, RearchError, VerificationError, worst
 from rearch.placing.check import ImageFacts, ServiceCheck, check_placement
-from rearch.placing.labels import host_label_faults
+from rearch.placing.labels import host_label_faults, label_doubts
 from rearch.placing.render import place, placing_faults
 from rearch.placing.targets import Placed, PlacedFile, Target
 
@@ -49,10 +49,12 @@ class WrongPlacement(VerificationError):
 
 
 class Checked(Struct, frozen=True, kw_only=True):
-    """What `place check` found. `errors`: images that could not be read, by name, and WrongPlacement."""
+    """What `place check` found. `errors`: images that could not be read, by name, and WrongPlacement. `notes`: labels
+    that some kind of environment does not take."""
 
     checks: tuple[ServiceCheck, ...]
     errors: tuple[tuple[str, RearchError], ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -101,15 +103,23 @@ def place_folder(request: Request, name: str) -> Path:
     return request.project / settings.output / "place" / name
 
 
-def check_application(request: Request, file: Path, hosts: Path) -> Checked:
-    """Ask the registry for each image, once. Errors: BadApplication, HalfALogin; those of images are in the result."""
+def check_application(request: Request, file: Path, hosts: Path, targets: tuple[Target, ...] = ()) -> Checked:
+    """Ask the registry for each image, once. What `targets` do not take is an error; without any, what one of all kinds
+    does not take is a note. Errors: BadApplication, HalfALogin; those of images are in the result.
+    """
     application, known = _read(file, hosts)
     assert known is not None
+    application.refuse(fault for target in targets for fault in placing_faults(application.value, target))
+    known.refuse(fault for target in targets for fault in host_label_faults(known.value, target))
     images = _images(request, application.value)
     checks = check_placement(application.value, known.value, images)
     errors = [(name, facts.error) for name, facts in images.items() if facts.error is not None]
     wrong = [check for check in checks if check.problems]
-    return Checked(checks=checks, errors=(*errors, *([(file.name, WrongPlacement(wrong))] if wrong else [])))
+    return Checked(
+        checks=checks,
+        errors=(*errors, *([(file.name, WrongPlacement(wrong))] if wrong else [])),
+        notes=() if targets else tuple(label_doubts(application.value, known.value, Target)),
+    )
 
 
 def _read(file: Path, hosts: Path | None) -> tuple[ReadFile[Application], ReadFile[HostsFile] | None]:

@@ -6,7 +6,7 @@ import json as json_format
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from invoke import Collection, Context, task
+from invoke import Collection, Context, Exit, task
 
 from rearch.cli.build import HELP, Given
 from rearch.cli.door import PROJECT, answer, environment, guarded, no_flag, project_or_here, say, words
@@ -141,10 +141,18 @@ def namespace() -> Collection:
 
 
 def without_file(arguments: list[str]) -> list[str]:
-    """With --from there is no file to name: its place on the command line is taken by nothing."""
+    """With --from there is no file to name: its place on the command line is taken by nothing.
+
+    Errors: Exit, for a file beside --from.
+    """
     is_bundle = bool(arguments) and arguments[0].startswith("bundle.")
     from_server = any(word == "--from" or word.startswith("--from=") for word in arguments)
-    return [arguments[0], "--archive=", *arguments[1:]] if is_bundle and from_server else arguments
+    if not (is_bundle and from_server):
+        return arguments
+    if arguments[1:] and not arguments[1].startswith("-"):
+        say(f"error: {arguments[1]} and --from name two bundles\nhint: leave one of them out")
+        raise Exit(code=int(ExitCode.USAGE))
+    return [arguments[0], "--archive=", *arguments[1:]]
 
 
 def _request(context: Context, project: str, stack: Given, *, offline: bool) -> Request:

@@ -40,6 +40,7 @@ def _complete(program: Program, words: list[str]) -> None:
     behind = _behind_own_flags(program, words)
     if behind and len(behind) <= 2 and behind[0] in program.collection.collections and behind[-1][:1] != "-":
         _offer(program, behind[0], begun=len(behind) == 2)
+    _offer_values(program, words, two_words(behind, tasks))
     name = PurePath(program.called_as).name
     # Flags of the program itself are of use only while nothing stands behind them.
     program.core.remainder = shlex.join((name, *two_words(behind or words, tasks)))
@@ -53,6 +54,28 @@ def _behind_own_flags(program: Program, words: list[str]) -> list[str]:
         takes = words[at] in flags and flags[words[at]].takes_value
         at += 2 if takes else 1
     return words[at:]
+
+
+def _offer_values(program: Program, words: list[str], behind: list[str]) -> None:
+    """Behind a flag whose values have names: its word is the last one, or the one before it. Errors: Exit, then."""
+    from rearch.cli.completion_values import values_of
+
+    flag = next((word for word in reversed(behind[-2:]) if word.startswith("--")), "")
+    if not behind or flag == behind[0] or not _takes_value(program, behind[0], flag):
+        return
+    project = next((words[at + 1] for at, word in enumerate(words[:-1]) if word == "--project"), "")
+    values = values_of(flag, project)
+    # A whole name may have a blank behind it, which is not told here: what follows it is more likely wanted.
+    if values and behind[-1] not in values:
+        print("\n".join(values))  # noqa: T201
+        raise Exit(code=0)
+
+
+def _takes_value(program: Program, task: str, flag: str) -> bool:
+    contexts = {
+        name: context for context in program.collection.to_contexts() for name in (context.name, *context.aliases)
+    }
+    return task in contexts and flag in contexts[task].flags and contexts[task].flags[flag].takes_value
 
 
 def _offer(program: Program, group: str, *, begun: bool) -> None:

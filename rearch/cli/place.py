@@ -50,6 +50,8 @@ def write(context: Context, file: str, for_: str = "", out: str = "", hosts: str
     help={
         "file": "the application file (schema/application.json)",
         "hosts": "the file of hosts (schema/hosts.json)",
+        "for": "cattle, swarm, kubernetes or marathon, or several: a label that one of them does not take is an error; "
+        "default: a note, for any of them",
         "json": "print JSON",
         "offline": "touch no network: each image is then an error",
         "project": PROJECT,
@@ -57,7 +59,13 @@ def write(context: Context, file: str, for_: str = "", out: str = "", hosts: str
 )
 @guarded
 def check(
-    context: Context, file: str, hosts: str = "", json: bool = False, offline: bool = False, project: str = ""
+    context: Context,
+    file: str,
+    hosts: str = "",
+    for_: str = "",
+    json: bool = False,
+    offline: bool = False,
+    project: str = "",
 ) -> int:
     """Tell which hosts can take each service, and whether its image in the registry has their platform."""
     no_flag(file, "place.check")
@@ -66,12 +74,15 @@ def check(
 
     if not hosts:
         raise UsageError("--hosts is missing", hint="name the file of hosts, as in --hosts hosts.yaml")
-    found = check_application(_request(context, project, offline=offline), Path(file), Path(hosts))
+    targets = _targets(for_) if for_ else ()
+    found = check_application(_request(context, project, offline=offline), Path(file), Path(hosts), targets)
     if json:
         answer(json_format.dumps(check_document(found.checks), indent=1))
     else:
         for line in check_lines(found.checks):
             answer(line)
+    for note in found.notes:
+        say(f"note: {note}")
     for name, error in found.errors:
         say(error.render("" if name in error.summary else name))
     return int(found.exit_code)

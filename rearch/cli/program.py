@@ -28,9 +28,8 @@ from rearch.cli import setup as setup_tasks
 from rearch.cli import upkeep as upkeep_tasks
 from rearch.cli import volumes as volume_tasks
 from rearch.cli.completion import meet_completion, two_words
+from rearch.cli.groups import HELP, meet_group, nearest
 from rearch.errors import ExitCode
-
-_HELP = ("--help", "-h")
 
 
 def collection() -> Collection:
@@ -87,7 +86,8 @@ class Rearch(Program):
         try:
             super().parse_tasks()
         except ParseError as error:
-            raise Exit(_misspelt(error, sorted(self.collection.task_names)), code=int(ExitCode.USAGE)) from None
+            known = sorted({*self.collection.task_names, *self.collection.collections})
+            raise Exit(_misspelt(error, known), code=int(ExitCode.USAGE)) from None
 
     def update_config(self, merge: bool = True) -> None:
         super().update_config(merge=False)
@@ -116,7 +116,8 @@ def _words(program: Program) -> list[str]:
         help_for.value = f"{help_for.value}.{words[0]}"
         return words[1:]
     words = two_words(words, tasks)
-    if len(words) > 1 and words[0] in tasks and words[1] in _HELP:
+    meet_group(program, words, help_for.value)
+    if len(words) > 1 and words[0] in tasks and words[1] in HELP:
         help_for.value = words[0]  # else a task would take it for the name that it wants
         return words[2:]
     return bundle_tasks.without_file(meet_completion(program, words))
@@ -124,16 +125,27 @@ def _words(program: Program) -> list[str]:
 
 def _misspelt(error: ParseError, tasks: list[str]) -> str:
     """The text for words that the command line does not know."""
-    import difflib
     import re
 
     word = re.search(r"'(.*)'", str(error))
     context = error.context
-    names = [flag for flag in context.flags if flag.startswith("--")] if context and context.name else tasks
-    near = difflib.get_close_matches(word[1].partition("=")[0], names, n=1) if word else []
-    where = f"{context.name} " if context and context.name else ""
-    hint = f"did you mean {near[0]}?" if near else f"`rearch {where}--help`"
-    return f"error: {str(error).rstrip('!')}\nhint: {hint}"
+    within = context.flags if context and context.name else ()
+    names = ["--help", *(flag for flag in within if flag.startswith("--"))] if within else tasks
+    near = nearest(word[1].partition("=")[0], names) if word else None
+    where = f"{context.name.replace('.', ' ')} " if context and context.name else ""
+    hint = f"did you mean {near.replace('.', ' ')}?" if near else f"`rearch {where}--help`"
+    return f"error: {_plainly(error)}\nhint: {hint}"
+
+
+def _plainly(error: ParseError) -> str:
+    """invoke's own text, without its cheer and without Python's name of a task."""
+    import re
+
+    text = str(error).rstrip("!")
+    missing = re.fullmatch(r"'(.+)' did not receive required positional arguments: (.+)", text)
+    if missing:
+        return f"{missing[1].replace('.', ' ')} wants {missing[2]}".replace("'", "")
+    return re.sub(r"^No idea what '(.*)' is$", r"\1: unknown", text)
 
 
 def main() -> NoReturn:

@@ -88,4 +88,29 @@ mirrors:
   https://github.com/: https://git.example.org/github/
 limits: {archive_bytes: 4G}
 """,
+    "Application": """\
+# yaml-language-server: $schema=schema/application.json
+name: wordpress
+services:
+  mysql:
+    image: docker.io/library/mysql:5.7
+    environment: {MYSQL_DATABASE: wordpress}
+    volumes: [database:/var/lib/mysql]
+    memory: 512M
+    on: {type: vm}
+    arch: amd64
+  wordpress:
+    image: docker.io/library/wordpress:4.9
+    ports: ["8080:80"]
+    depends_on: [mysql]
+    on: {type: raspberry}
+    prefer: {disk: ssd}
+    replicas: global
+""",
+    "HostsFile": """\
+# yaml-language-server: $schema=schema/hosts.json
+hosts:
+  pi1: {arch: arm64, labels: {type: raspberry, disk: ssd}}
+  vm1: {arch: amd64, labels: {type: vm}}
+""",
 }

@@ -24,6 +24,7 @@ from rearch.config.shapes import (
     Shape,
     shape_of,
 )
+from rearch.model.application import Application, HostsFile
 from rearch.model.platform import PLATFORMS
 from rearch.model.publish import ManifestSpec
 from rearch.model.recipe import Recipe
@@ -37,6 +38,8 @@ _FORMATS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("Toolchain", "toolchains/&lt;name&gt;.yaml", Toolchain),
     ("Settings", "rearch.yaml", Settings),
     ("Manifest spec", "the file of `invoke manifest --spec`", ManifestSpec),
+    ("Application", "the file of `invoke place`", Application),
+    ("Hosts", "the file of `invoke place --hosts`", HostsFile),
 )
 
 _HEAD = """\

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import assert_never
 
 from rearch.model.application import Application, HostsFile, Service
@@ -32,6 +32,13 @@ def label_faults(application: Application, target: Target) -> Iterator[Fault]:
     for name, service in application.services.items():
         for rule in RULES:
             yield from _faults(_labels(service, rule), target, ("services", name, rule))
+
+
+def label_doubts(application: Application, hosts: HostsFile, targets: Iterable[Target]) -> Iterator[str]:
+    """The labels that these kinds of environment do not take: a line for each kind and label."""
+    for target in targets:
+        faults = (*label_faults(application, target), *host_label_faults(hosts, target))
+        yield from dict.fromkeys(f"{fault.path[1]}: {fault.text}" for fault in faults)
 
 
 def host_label_faults(hosts: HostsFile, target: Target) -> Iterator[Fault]:

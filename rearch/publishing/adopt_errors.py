@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rearch.errors import StepError, UsageError, VerificationError
+from rearch.errors import StepError, TemporaryError, UsageError, VerificationError
 from rearch.model.platform import Platform
 
 
@@ -22,7 +22,7 @@ class NotInOriginal(VerificationError):
         )
 
 
-class OfflineOriginal(UsageError):
+class OfflineOriginal(TemporaryError):
     """No network, and nobody has looked yet what is to be adopted."""
 
     def __init__(self, name: str) -> None:

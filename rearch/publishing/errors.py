@@ -47,13 +47,13 @@ class NoRoomForRefs(UsageError):
         )
 
 
-class OfflineRegistry(UsageError):
-    """No network, and a registry as the target."""
+class OfflineRegistry(TemporaryError):
+    """No network, and a registry as the target. As everything that --offline stands in the way of: exit code 75."""
 
     def __init__(self, registries: Sequence[str]) -> None:
         self.registries = tuple(registries)
         super().__init__(
-            "--offline and a registry contradict each other",
+            "--offline forbids to publish to a registry",
             tuple(f"it cannot be published to {registry} without network" for registry in registries),
             hint="leave --offline out (or `offline` of the settings), or publish to a folder: --to oci:FOLDER",
         )

@@ -27,6 +27,8 @@ LINES = {
     "place che": "place check",
     "bundle scan --al": "bundle scan --allow",
     "bundle.ver": "bundle.verify",
+    "build --arch s39": "build --arch s390x",
+    "build --only network-m": "build --only network-manager",
 }
 INVOKE = {"dev.ch": "dev.check", "bundle scan --al": "bundle scan --allow"}
 
@@ -71,10 +73,22 @@ def test_a_file_is_completed_where_no_task_fits(terminal: tuple[str, Terminal], 
 def test_flags_are_those_of_the_task_of_two_words() -> None:
     check = complete("rearch", "place", "check", "--")
     assert {"--file", "--hosts", "--json", "--offline"} <= set(check)
-    assert "--for" not in check, "these are of `place` itself"
+    assert "--out" not in check, "this is of `place` itself"
     assert complete("rearch", "place.check", "--") == check
     assert complete("/somewhere/bin/rearch", "place", "check", "--") == check
     assert complete("rearch", "--project", "/x", "place", "check", "--") == check
+
+
+def test_values_are_offered_where_they_have_names(tmp_path: Path) -> None:
+    assert {"arm64", "arm/v7"} <= set(complete("rearch", "build", "--arch"))
+    assert "linux/arm64" in complete("rearch", "build", "--platform", "linux/")
+    (tmp_path / "recipes" / "mine").mkdir(parents=True)
+    for name in ("stack", "one", "two"):
+        (tmp_path / "recipes" / "mine" / f"{name}.yaml").touch()
+    project = ("rearch", "--project", str(tmp_path))
+    assert complete(*project, "build", "--stack", "m") == ["mine"]
+    assert complete(*project, "build", "--only") == ["one", "two"]
+    assert "--jobs" in complete(*project, "build", "--only", "one", "--"), "the value is whole"
 
 
 def test_second_words_are_offered() -> None:

@@ -218,7 +218,7 @@ def test_in_one_registry_blobs_are_mounted_and_the_tag_itself_can_be_the_origina
 def test_into_a_folder_and_without_network_once_all_is_known(rearch: Cli, original: Original, tmp_path: Path) -> None:
     build(rearch, types="oci")  # what tools read from a folder
     words = ("publish", "--adopt", f"agent={AMD64}@{original.reference}")
-    offline = rearch.run(*words, "--to", f"oci:{tmp_path / 'a'}", "--offline", code=ExitCode.USAGE)
+    offline = rearch.run(*words, "--to", f"oci:{tmp_path / 'a'}", "--offline", code=ExitCode.TEMPORARY)
     assert f"{original.reference} is to be adopted, and --offline forbids" in offline.err
     rearch.run(*words, "--to", f"oci:{tmp_path / 'a'}")
     done = rearch.run(*words, "--to", f"oci:{tmp_path / 'b'}", "--offline")

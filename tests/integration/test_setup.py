@@ -135,7 +135,10 @@ class Night:
         self.script.write_text(text)
 
     def run(self, code: int = 0) -> subprocess.CompletedProcess[str]:
-        return run(("/bin/sh", "-c", self.command), Path("/"), RECORD=str(self.record), CODE=str(code))
+        """With the environment that cron gives: crontab(5), and the lines of the file."""
+        env = {"HOME": "/", "LOGNAME": self.user, "RECORD": str(self.record), "CODE": str(code)} | self.variables
+        argv = (self.variables["SHELL"], "-c", self.command)
+        return subprocess.run(argv, cwd="/", env=env, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.fixture
@@ -208,18 +211,18 @@ def test_github_is_given_a_workflow(rearch: Cli, tmp_path: Path) -> None:
     assert job["defaults"]["run"]["working-directory"] == "project"
     for step in job["steps"]:
         assert ("uses" in step) != ("run" in step)
-        assert set(step) <= {"name", "uses", "with", "run", "env", "if"}
+        assert set(step) <= {"id", "name", "uses", "with", "run", "env", "if"}
         if "uses" in step:
-            assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", step["uses"]), "pinned by commit"
+            assert re.fullmatch(r"actions/[a-z/-]+@[0-9a-f]{40}", step["uses"]), "pinned by commit"
         else:
             assert run(("bash", "-n", "-c", step["run"]), tmp_path).stderr == ""
             assert "secrets." not in step["run"], "secrets go through the environment"
     (build,) = (step for step in job["steps"] if step.get("name") == "Build and publish")
     record = tmp_path / "record"
     environment = {"PATH": fake_rearch(tmp_path), "RECORD": str(record), "GITHUB_WORKSPACE": str(tmp_path)}
-    for code, words in ((0, ""), (4, "in part"), (75, "run it again later")):
+    for code, ends, words in ((0, 0, ""), (4, 4, "::error"), (75, 0, "::warning"), (3, 3, "exit code 3")):
         ran = run(("bash", "-e", "-c", build["run"]), rearch.project, CODE=str(code), **environment)
-        assert ran.returncode == code
+        assert ran.returncode == ends
         assert words in ran.stdout
     assert record.read_text().splitlines()[:-1] == ["nightly", "--stack", "demo", "--to", "ghcr.io/someone"]
 
@@ -259,8 +262,9 @@ def test_gitlab_is_given_a_file_to_include(rearch: Cli, tmp_path: Path) -> None:
         assert run(("sh", "-n", "-c", line), tmp_path).stderr == ""
     record = tmp_path / "record"
     environment = {"PATH": fake_rearch(tmp_path), "RECORD": str(record), "CODE": "0", "CI_PROJECT_DIR": str(tmp_path)}
-    left_out = ("apt-get", "python -m pip", "cp rearch.lock", "cd -- project")
-    script = "\n".join(line for line in lines if not line.startswith(left_out))
+    left_out = ("apt-get", "python -m pip", "cd -- project")
+    first = [*job["before_script"], *job["script"]]
+    script = "\n".join(line for line in first if not line.startswith(left_out))
     ran = run(("sh", "-e", "-c", script), rearch.project, **environment)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert record.read_text().splitlines()[:-1] == ["nightly", "--stack", "demo"]

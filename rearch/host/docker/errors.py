@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from rearch.host.docker.client import Client
 
 EMBEDDED = "or use `builder: embedded`, which needs no engine"
+# What needs an engine is an image's builder or a volume, and who meets the error knows which of them it is.
+WITHOUT = "without an engine: `builder: embedded` for images, `--to FOLDER` for volumes"
 
 
 class BadEngine(UsageError):
@@ -42,8 +44,8 @@ class NoEngine(StepError):
         self.reason = reason
         super().__init__(
             f"no Docker engine at {url} ({where}): {reason}",
-            hint=f"start it (`systemctl start docker`; not installed: `apt-get install docker.io`), set DOCKER_HOST, "
-            f"{EMBEDDED}",
+            hint="start it (`systemctl start docker`; not installed: `apt-get install docker.io`), or set DOCKER_HOST; "
+            + WITHOUT,
         )
 
 
@@ -54,7 +56,7 @@ class EngineRefused(StepError):
         self.url = url
         super().__init__(
             f"permission denied on the Docker engine's socket {url} ({where})",
-            hint=f"`sudo usermod -aG docker $USER` and log in again (that group is as good as root), {EMBEDDED}",
+            hint=f"`sudo usermod -aG docker $USER` and log in again (that group is as good as root); {WITHOUT}",
         )
 
 
