@@ -12,8 +12,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rearch import __version__
+from rearch.app.again import PAGE, not_written
 from rearch.engine.durable import write_whole
-from rearch.engine.run_files import last_run, leave_run, new_run, read_history
+from rearch.engine.history_file import held_history, new_run
+from rearch.engine.run_files import last_run, leave_run, read_history
 from rearch.engine.runs import NOT_RUN, Recorder, words
 from rearch.errors import ExitCode, Interrupted, RearchError, UsageError
 from rearch.host.logs import last_lines
@@ -26,9 +28,9 @@ if TYPE_CHECKING:
     from rearch.app.request import Request
     from rearch.model.plan import PlannedStep
     from rearch.publishing.outcome import PublishResult
+    from rearch.reporting.night import LastNight
     from rearch.reporting.page import Story
 
-PAGE = "report.html"
 LOG_LINES = 40
 
 
@@ -59,7 +61,8 @@ class Reported(Struct, frozen=True, kw_only=True):
 
 def recorded_build(request: Request, report: Reporter, *, junit: Path | None = None) -> BuildResult:
     """`build`, with its record in output/.rearch/runs, its line in history.jsonl and a new report.html, however it
-    ends. With `junit` that file is written, too. Errors: those of build; CannotWrite for `junit`."""
+    ends. With `junit` that file is written, too; one that cannot be written is among the result's errors, where there
+    is none that matters more. Errors: those of build; CannotWrite for a `junit` without a folder."""
     from rearch.app.build import build
 
     if junit is not None:
@@ -77,13 +80,15 @@ def recorded_build(request: Request, report: Reporter, *, junit: Path | None = N
     assert output is not None, "a build has read the same settings"
     made = _run(run, "build", time, recorder, int(result.exit_code), errors=tuple(map(words, result.errors)))
     made = _with_results(made, recorder, result, output)
-    _leave(output, made, report)
-    _write_junit(junit, made)
-    return result
+    left = _leave(output, made, report)
+    return _with_junit(replace(result, run=left), junit, made, report)
 
 
-def recorded_publish(request: Request, order: PublishOrder, report: Reporter) -> PublishResult:
-    """`publish`, with its record. A dry run leaves none. Errors: those of publish."""
+def recorded_publish(
+    request: Request, order: PublishOrder, report: Reporter, *, standing: tuple[Reference, ...] = ()
+) -> PublishResult:
+    """`publish`, with its record, which tells of what is `standing` there already, too. A dry run leaves none. Errors:
+    those of publish."""
     from rearch.app.publish import publish
 
     if order.dry_run:
@@ -101,8 +106,17 @@ def recorded_publish(request: Request, order: PublishOrder, report: Reporter) ->
     made = _run(run, "publish", time, recorder, int(result.exit_code), errors=errors)
     output = _output(request)
     if output is not None:
-        _leave(output, replace(made, references=_references(result)), report)
+        _leave(output, replace(made, references=(*standing, *_references(result))), report)
     return result
+
+
+def record_standing(request: Request, standing: tuple[Reference, ...], report: Reporter) -> None:
+    """The record of a publish that had nothing to do, since all of it stands there already."""
+    output = _output(request)
+    if output is not None:
+        run, time = new_run()
+        made = _run(run, "publish", time, Recorder(report), 0, errors=())
+        _leave(output, replace(made, references=standing), report)
 
 
 def report_documents(request: Request, order: ReportOrder) -> Reported:
@@ -131,7 +145,8 @@ def _answer(order: ReportOrder, story: Story, written: Sequence[Path]) -> str:
     if order.json:
         import msgspec
 
-        runs = {"build": story.build, "publish": story.publish}
+        again = story.history.again(story.build.id) if story.build else ()
+        runs = {"build": story.build, "publish": story.publish, "again": again}
         return msgspec.json.format(msgspec.json.encode(runs), indent=1).decode()
     return "\n".join(map(str, written))
 
@@ -143,6 +158,7 @@ class CannotWrite(RearchError):
 
     def __init__(self, path: Path, error: OSError) -> None:
         self.path = path
+        self.line = f"{path} cannot be written: {error.strerror or error}"
         super().__init__(f"{path} cannot be written", (str(error.strerror or error),), hint="name another place")
 
 
@@ -167,6 +183,17 @@ def _check_folder(path: Path) -> None:
 def _write_junit(path: Path | None, run: Run) -> None:
     if path is not None:
         _write(path, _junit(run))
+
+
+def _with_junit(result: BuildResult, path: Path | None, run: Run, report: Reporter) -> BuildResult:
+    """What was built is answered, and what failed is told, though the document of it has no place."""
+    try:
+        _write_junit(path, run)
+    except CannotWrite as error:
+        if result.exit_code is ExitCode.OK:
+            return replace(result, errors=(error,))
+        report(Said(text=error.line, level="warning"))
+    return result
 
 
 def _run(run: str, command: str, time: int, recorder: Recorder, code: int, *, errors: tuple[Words, ...]) -> Run:
@@ -261,19 +288,28 @@ def _leave_failed(request: Request, recorder: Recorder, run: Run, junit: Path | 
     try:
         _write_junit(junit, whole)
     except CannotWrite as error:  # the run has an error of its own, which matters more
-        report(Said(text=error.summary, level="warning"))
+        report(Said(text=error.line, level="warning"))
 
 
-def _leave(output: Path, run: Run, report: Reporter) -> None:
-    """A report that cannot be written is a warning: the build is what was asked for."""
+def _leave(output: Path, run: Run, report: Reporter) -> Path | None:
+    """A report that cannot be written is a warning: the build is what was asked for. The record, where it is."""
+    left: Path | None = None
     try:
-        leave_run(output, run)
-        story = _story(output)
-        for text in story.history.told:
+        left = leave_run(output, run)
+        for text in renew_page(output).history.told:
             report(Said(text=text, level="warning"))
-        write_whole(output / PAGE, _page(story))
     except OSError as error:
-        report(Said(text=f"the report of this run could not be written: {error}", level="warning"))
+        report(Said(text=not_written(error), level="warning"))
+    return left
+
+
+def renew_page(output: Path) -> Story:
+    """Write output/report.html from the records; two runs that end at once do it one after the other.
+    Errors: OSError."""
+    with held_history(output):
+        story = _story(output)
+        write_whole(output / PAGE, _page(story))
+    return story
 
 
 def _story(output: Path) -> Story:
@@ -283,8 +319,17 @@ def _story(output: Path) -> Story:
     return Story(
         build=last_run(output, history, "build"),
         publish=last_run(output, history, "publish"),
+        night=_night(output),
         history=history,
     )
+
+
+def _night(output: Path) -> LastNight | None:
+    from rearch.engine.nightly import RECORD
+    from rearch.reporting.night import read_night
+
+    path = output / RECORD
+    return read_night(path.read_bytes()) if path.is_file() else None
 
 
 def _page(story: Story) -> bytes:
@@ -311,4 +356,5 @@ def _markdown(story: Story) -> str:
     from rearch.reporting.view import changes
 
     sizes = changes(story.build, story.history) if story.build else ()
-    return markdown(story.build, story.publish, sizes)
+    again = story.history.again(story.build.id) if story.build else ()
+    return markdown(story.build, story.publish, sizes, again)

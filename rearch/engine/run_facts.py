@@ -42,7 +42,7 @@ def images(indexes: Iterable[BuiltIndex]) -> Iterator[Image]:
                 tag=entry["tag"],
                 digest=one["digest"],
                 size=one["size"],
-                layers=one["layers"],
+                layers=None if one["layers"] is None else len(one["layers"]),
                 elves=audit.get("elves"),
                 warnings=tuple(audit.get("warnings", ())),
                 allowed=tuple(audit.get("allowed", ())),

@@ -5,21 +5,15 @@ Which run is the last one is said by the order of the lines: a clock can be set 
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import re
-import secrets
-import time
-from collections.abc import Container, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rearch.engine.durable import write_whole
+from rearch.engine.history_file import HISTORY, add_line, held_history
 from rearch.reporting.history import History, line_bytes, line_of, read_lines
 from rearch.reporting.record import Run, read_run, run_bytes
 
-HISTORY = "history.jsonl"
 KEPT = 60
 WINDOW = 4 * 1024 * 1024
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}\.json")
@@ -30,36 +24,15 @@ def runs_folder(output: Path) -> Path:
     return output / ".rearch" / "runs"
 
 
-def new_run(now: float | None = None) -> tuple[str, int]:
-    """An id that nobody has, and the time in it: seconds since 1970."""
-    moment = int(time.time() if now is None else now)
-    return f"{datetime.fromtimestamp(moment, UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}", moment
-
-
 def leave_run(output: Path, run: Run) -> Path:
     """Write the record, then its line; remove the oldest records. Errors: OSError."""
     path = runs_folder(output) / f"{run.id}.json"
     write_whole(path, run_bytes(run))
-    append_line(output, line_bytes(line_of(run)))
+    with held_history(output) as handle:
+        add_line(handle, line_bytes(line_of(run)))
+        os.fsync(handle)
     _forget(output, run.id)
     return path
-
-
-def append_line(output: Path, data: bytes) -> None:
-    """Add a line, whole: in one write, and never behind the torn end of another. Errors: OSError."""
-    handle = os.open(output / HISTORY, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        size = os.fstat(handle).st_size
-        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-        whole = (b"\n" if torn else b"") + data
-        written = os.write(handle, whole)
-        if written != len(whole):  # a full disk: what is there of it must not look like a line
-            os.ftruncate(handle, size)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(output / HISTORY))
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def read_history(output: Path) -> History:
@@ -78,20 +51,25 @@ def read_history(output: Path) -> History:
 
 def last_run(output: Path, history: History, command: str) -> Run | None:
     """The record of the last run of a command that is still there, whole."""
-    for line in reversed(history.of(command)):
-        run = _read(runs_folder(output) / f"{line.run}.json")
-        if run is not None:
+    unknown = _unknown(output, history)
+    newest = history.lines[-1].run if history.lines else ""
+    later = [name for name in unknown if name > newest]  # their lines are torn, or were never written
+    for name in (*later, *_listed(history, command), *unknown[len(later) :]):
+        run = _read(runs_folder(output) / f"{name}.json")
+        if run is not None and run.command == command:
             return run
-    known = {line.run for line in history.lines}
-    return next((run for run in _newest_first(output, known) if run.command == command), None)
+    return None
 
 
-def _newest_first(output: Path, known: Container[str]) -> Iterator[Run]:
-    """By name, those that the history does not know: for a project whose history is lost, or torn."""
-    for name in sorted((name for name in _names(output) if name.removesuffix(".json") not in known), reverse=True):
-        run = _read(runs_folder(output) / name)
-        if run is not None:
-            yield run
+def _listed(history: History, command: str) -> tuple[str, ...]:
+    """Runs of a command, the last first; one that changed nothing stands for the one whose results it found."""
+    return tuple(dict.fromkeys(line.again or line.run for line in reversed(history.of(command))))
+
+
+def _unknown(output: Path, history: History) -> tuple[str, ...]:
+    """Records that no line names, the newest by name first: of a history that is lost, or torn."""
+    known = {line.run for line in history.lines} | {line.again for line in history.lines}
+    return tuple(sorted((name for name in _names(output) if name not in known), reverse=True))
 
 
 def _read(path: Path) -> Run | None:
@@ -105,7 +83,7 @@ def _read(path: Path) -> Run | None:
 
 def _names(output: Path) -> tuple[str, ...]:
     try:
-        return tuple(path.name for path in runs_folder(output).iterdir() if _NAME.fullmatch(path.name))
+        return tuple(path.stem for path in runs_folder(output).iterdir() if _NAME.fullmatch(path.name))
     except FileNotFoundError:
         return ()
 
@@ -115,8 +93,8 @@ def _forget(output: Path, run: str) -> None:
     names = _names(output)
     if len(names) <= KEPT:
         return
-    order = {f"{line.run}.json": place for place, line in enumerate(read_history(output).lines)}
+    order = {line.again or line.run: place for place, line in enumerate(read_history(output).lines)}
     ranked = sorted(names, key=lambda name: (order.get(name, -1), name))
     for name in ranked[: len(names) - KEPT]:
-        if name != f"{run}.json":
-            (runs_folder(output) / name).unlink(missing_ok=True)
+        if name != run:
+            (runs_folder(output) / f"{name}.json").unlink(missing_ok=True)

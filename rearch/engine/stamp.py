@@ -14,9 +14,9 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-FORMAT = 1
+FORMAT = 2
 RACY_NS = 2_000_000_000
 TOUCH_AFTER = 3600.0
 _WATCHED = ("SOURCE_DATE_EPOCH", "GOPROXY", "GOSUMDB", "PATH", "HOME", "XDG_CACHE_HOME")
@@ -32,6 +32,15 @@ def environment_cache(environment: Mapping[str, str]) -> Path:
     if named:
         return Path(named).expanduser().absolute()
     return Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rearch"
+
+
+class Settled(NamedTuple):
+    """A build that left nothing to do: what it said, its record in output/.rearch/runs, and how many steps it had.
+    (A NamedTuple, as a Struct would take longer to import than all the rest here.)"""
+
+    answer: tuple[str, ...]
+    run: Path
+    steps: int
 
 
 class Stamp:
@@ -53,14 +62,14 @@ class Stamp:
         self._path = environment_cache(environment) / "stamps" / hashlib.sha256(text.encode()).hexdigest()
         self._search = environment.get("PATH", "")
 
-    def answer(self) -> tuple[str, ...] | None:
-        """What the build answered, if everything is as it was; else None."""
+    def settled(self) -> Settled | None:
+        """The build that left nothing to do, if everything is as it was; else None."""
         try:
             note = json.loads(self._path.read_bytes())
             same = note["asked"] == self._asked and all(_mark(path) == mark for path, mark in note["watched"].items())
-            if not same or not all(map(_use, note["results"])):
+            if not same or not all(map(_use, (*note["results"], note["run"]))):
                 return None
-            return tuple(note["answer"])
+            return Settled(tuple(note["answer"]), Path(note["run"]), int(note["steps"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -69,14 +78,21 @@ class Stamp:
         *,
         watched: Iterable[Path],
         results: Iterable[Path],
-        answer: Iterable[str],
+        settled: Settled,
     ) -> None:
         """Note that there is nothing to do. `watched`: files and folders (with all in them); `results`: records."""
         within = (path for top in watched for path in _below(str(top)))
         marks = {path: _mark(path) for path in (*within, *self._programs())}
         if any(mark and time.time_ns() - mark[0] < RACY_NS for mark in marks.values()):
             return
-        note = {"asked": self._asked, "watched": marks, "results": list(map(str, results)), "answer": list(answer)}
+        note = {
+            "asked": self._asked,
+            "watched": marks,
+            "results": list(map(str, results)),
+            "answer": settled.answer,
+            "run": str(settled.run),
+            "steps": settled.steps,
+        }
         self._path.parent.mkdir(parents=True, exist_ok=True)
         beside = self._path.with_suffix(f".{os.getpid()}")
         beside.write_text(json.dumps(note))

@@ -14,7 +14,9 @@ from msgspec import Struct
 
 from rearch.reporting.html import Html, text
 
-WIDTH, HEIGHT = 640, 220
+WIDTH, HEIGHT = 480, 200
+# leather gives the last label of an axis half of its room.
+BESIDE = 36
 # leather rounds the ends of a scale to what reads well: a round width makes the line end where the axis does.
 SPAN = 100
 _SVG = "http://www.w3.org/2000/svg"
@@ -38,7 +40,7 @@ def line_chart(name: str, title: str, points: Sequence[Point], show: Callable[[f
     )
     root = ElementTree.fromstring(_drawn(points, show))  # noqa: S314 - leather made it, a line ago
     root.attrib.clear()
-    root.attrib.update(viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", focusable="false")
+    root.attrib.update(viewBox=f"0 0 {WIDTH + BESIDE} {HEIGHT}", role="img", focusable="false")
     root.attrib["aria-labelledby"] = f"{name}-title {name}-desc"
     for element in root.iter():
         _tidy(element)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import msgspec
 from msgspec import Struct
 
 from rearch.model.frozen import NOTHING
 from rearch.model.typed import Undecodable, decode_json
-from rearch.reporting.record import Image, Run
+from rearch.reporting.record import Bytes, Code, Image, Run, Seconds, Time, as_json
 
 BINARY = "binary"
 IMAGE = "image"
+_NUMBERS = 5
 
 
 class Size(Struct, frozen=True, kw_only=True):
@@ -22,7 +22,7 @@ class Size(Struct, frozen=True, kw_only=True):
     component: str
     platform: str
     name: str
-    bytes: int
+    bytes: Bytes
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -31,16 +31,18 @@ class Size(Struct, frozen=True, kw_only=True):
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """A run in a line. `time`: seconds since 1970. `counts`: outcome -> steps. `tags`: change -> published tags."""
+    """A run in a line. `time`: seconds since 1970. `counts`: outcome -> steps. `tags`: change -> published tags.
+    `again`: the run whose results this one found as they were; it has no record of its own."""
 
     run: str
     command: str
-    time: int
-    exit_code: int
-    seconds: float
+    time: Time
+    exit_code: Code
+    seconds: Seconds
     counts: Mapping[str, int] = NOTHING
     sizes: tuple[Size, ...] = ()
     tags: Mapping[str, int] = NOTHING
+    again: str = ""
 
 
 class History(Struct, frozen=True, kw_only=True):
@@ -59,6 +61,15 @@ class History(Struct, frozen=True, kw_only=True):
             if line.run == run:
                 return self.lines[:place]
         return self.lines
+
+    def again(self, run: str) -> tuple[Line, ...]:
+        """Those that found everything as a run had left it, behind that run's own line or the last of others."""
+        found: list[Line] = []
+        for line in reversed(self.of("build")):
+            if line.again != run:
+                break
+            found.append(line)
+        return tuple(reversed(found))
 
     def sizes_before(self, run: str) -> Mapping[tuple[str, str, str, str], int]:
         """The size that each thing had when it was last built before a run."""
@@ -103,19 +114,32 @@ def _image_size(image: Image) -> Size:
 
 def line_bytes(line: Line) -> bytes:
     """The line, newline included."""
-    return msgspec.json.encode(line) + b"\n"
+    return as_json(line) + b"\n"
 
 
 def read_lines(lines: Iterable[bytes], *, first: int | None = 1) -> History:
     """The lines of a file. `first` is the number of the first one; None where only the end of the file was read."""
     found: list[Line] = []
-    told: list[str] = []
+    torn: list[int] = []
     for number, data in enumerate(lines, first or 0):
         if not data.strip():
             continue
         try:
             found.append(decode_json(data, Line))
         except (Undecodable, RecursionError):
-            where = f"line {number}" if first is not None else "a line near its end"
-            told.append(f"history.jsonl: {where} is torn or not ours; it is skipped, and nothing else is lost")
-    return History(lines=tuple(found), told=tuple(told))
+            torn.append(number)
+    return History(lines=tuple(found), told=(_torn(torn, numbered=first is not None),) if torn else ())
+
+
+def _torn(numbers: list[int], *, numbered: bool) -> str:
+    """One sentence, however many there are: a file of junk has a million lines."""
+    one = len(numbers) == 1
+    rest = f" and {len(numbers) - _NUMBERS} more" if len(numbers) > _NUMBERS else ""
+    if numbered:
+        where = f"line{'s' * (not one)} {', '.join(map(str, numbers[:_NUMBERS]))}{rest}"
+    else:
+        where = "a line near its end" if one else f"{len(numbers)} lines near its end"
+    return (
+        f"history.jsonl: {where} {'is' if one else 'are'} torn or not ours; "
+        f"{'it is' if one else 'they are'} skipped, and nothing else is lost"
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from rearch.reporting.again import since
+from rearch.reporting.history import Line
 from rearch.reporting.html import seen
 from rearch.reporting.html import text as escaped
 from rearch.reporting.links import upstream
@@ -17,12 +19,16 @@ _MARKUP = re.compile(r"[\\`*_{}\[\]()#+!|~@:$^&<>-]")
 SPACES = re.compile(r"\s+")
 
 
-def markdown(build: Run | None, publish: Run | None, changes: tuple[Change, ...] = ()) -> str:
-    """The report of the last build and the last publish; empty sections are left out."""
+def markdown(
+    build: Run | None, publish: Run | None, changes: tuple[Change, ...] = (), again: tuple[Line, ...] = ()
+) -> str:
+    """The report of the last build and the last publish; empty sections are left out. `again`: the runs since the
+    build that found nothing to do."""
     if build is None:
         return "### rearch\n\nno build yet\n"
     parts = [
         f"### rearch: {plain(verdict(build))}",
+        plain(since(len(again), again[-1].time)) if again else "",
         _matrix(build),
         *(_failure(step) for step in failures(build)),
         *map(_error, build.errors),

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from rearch.reporting.again import again_mark
 from rearch.reporting.charts import Point, line_chart
 from rearch.reporting.history import BINARY, History, Line
-from rearch.reporting.html import Html, el, row, table
+from rearch.reporting.html import Html, el, number_head, row, table
+from rearch.reporting.night import LastNight, night_part
 from rearch.reporting.page_parts import (
     audits_part,
     failures_part,
@@ -29,17 +31,19 @@ PLOTTED = 60
 
 
 class Story(Struct, frozen=True, kw_only=True):
-    """What a report tells: the last build (None: there was none), the last publish, and the runs before."""
+    """What a report tells: the last build (None: there was none), the last publish, the last night (None: there was
+    none), and the runs before."""
 
     build: Run | None
     publish: Run | None = None
+    night: LastNight | None = None
     history: History = History()
 
     @property
     def last(self) -> Run | None:
         """The later of the two, by the history."""
         both = [run for run in (self.build, self.publish) if run is not None]
-        places = {line.run: place for place, line in enumerate(self.history.lines)}
+        places = {line.again or line.run: place for place, line in enumerate(self.history.lines)}
         return max(both, key=lambda run: places.get(run.id, -1), default=None)
 
 
@@ -66,7 +70,9 @@ def page(story: Story) -> bytes:
 
 def _parts(story: Story, run: Run) -> Iterator[tuple[str, str, Html]]:
     yield "results", "Results", matrix_part(run)
-    yield "failures", "Failures and warnings", failures_part(run)
+    if story.night is not None:
+        yield "night", "Last night", night_part(story.night)
+    yield "failures", "Failures and warnings", failures_part(run, story.publish)
     yield "timeline-part", "Timeline", timeline_part(run)
     yield "sizes-part", "Sizes", Html(sizes_table(changes(run, story.history)) + _plots(story.history))
     yield "versions-part", "Versions", versions_part(run)
@@ -99,28 +105,30 @@ def style() -> str:
 
 def _heads(story: Story) -> Html:
     """What became of the last build and the last publish, a line each."""
-    both = (run for run in (story.build, story.publish) if run is not None)
-    lines = [
-        el(
-            "p",
-            el(
-                "span", el("strong", run.command), f" of {moment(run.time)}: {verdict(run)} (exit code {run.exit_code})"
-            ),
-            class_=f"verdict {'failed' if run.exit_code else 'made'}",
-        )
-        for run in both
-    ]
+    lines = [_verdict(story.build), _again(story.build, story.history)] if story.build else []
+    lines += [_verdict(story.publish)] if story.publish else []
     return Html("".join(lines) or el("p", "No run has left a record here yet."))
+
+
+def _verdict(run: Run) -> Html:
+    said = f" of {moment(run.time)}: {verdict(run)} (exit code {run.exit_code})"
+    whole = el("span", el("strong", run.command), said)
+    return el("p", whole, class_=f"verdict {'failed' if run.exit_code else 'made'}")
+
+
+def _again(run: Run, history: History) -> Html:
+    """Where later runs that find nothing to do are counted without making the page again."""
+    lines = history.again(run.id)
+    return Html(again_mark(run.id, len(lines), lines[-1].time if lines else 0))
 
 
 def _plots(history: History) -> Html:
     """A plot for each platform: nothing has to be told apart by its colour."""
-    return Html(
-        "".join(
-            _figure(f"plot-{number}", f"{platform}: all binaries together, run by run", points)
-            for number, (platform, points) in enumerate(totals(history).items())
-        )
-    )
+    plots = [
+        _figure(f"plot-{number}", f"{platform}: all binaries together, run by run", points)
+        for number, (platform, points) in enumerate(totals(history).items())
+    ]
+    return el("div", plots, class_="plots")
 
 
 def _figure(name: str, title: str, points: tuple[tuple[int, int], ...]) -> Html:
@@ -146,7 +154,7 @@ def fine(sizes: Iterable[int]) -> Callable[[float], str]:
 
 
 def _history(history: History) -> Html:
-    lines = tuple(reversed(history.lines[-PLOTTED:]))
+    lines = tuple(reversed(_folded(history.lines)))[:PLOTTED]
     told = [el("p", text, class_="warning") for text in history.told]
     if not lines:
         return Html("".join((*told, el("p", "This is the first run."))))
@@ -156,16 +164,36 @@ def _history(history: History) -> Html:
             line.command,
             str(line.exit_code),
             el("td", length(line.seconds), class_="number"),
-            ", ".join(f"{count} {name}" for name, count in (*line.counts.items(), *line.tags.items())),
+            _did(line, times),
             el("td", _binaries(line), class_="number"),
         )
-        for line in lines
+        for line, times in lines
     ]
-    head = ("Began", "Command", "Exit code", "Length", "Steps and tags", "Binaries")
-    return Html("".join((*told, table("history", f"The last {len(rows)} runs, the newest first", head, rows))))
+    head = ("Began", "Command", "Exit code", number_head("Length"), "Steps and tags", number_head("Binaries"))
+    caption = "The last run" if len(rows) == 1 else f"The last {len(rows)} runs, the newest first"
+    return Html("".join((*told, table("history", caption, head, rows))))
+
+
+def _folded(lines: tuple[Line, ...]) -> list[tuple[Line, int]]:
+    """Each line and how often it came; of runs in a row that found nothing to do the last stands for all."""
+    found: list[tuple[Line, int]] = []
+    for line in lines:
+        if found and line.again and found[-1][0].again == line.again:
+            found[-1] = line, found[-1][1] + 1
+        else:
+            found.append((line, 1))
+    return found
+
+
+def _did(line: Line, times: int) -> str:
+    if line.again:
+        return "nothing to do" if times == 1 else f"nothing to do, {times} times in a row; this is the last"
+    return ", ".join(f"{count} {name}" for name, count in (*line.counts.items(), *line.tags.items()))
 
 
 def _binaries(line: Line) -> str:
     """Bytes of all programs; a publish and a failed build may have none."""
+    if line.again:
+        return "as before"
     sizes = [size.bytes for size in line.sizes if size.what == BINARY]
     return human(sum(sizes)) if sizes else "none"

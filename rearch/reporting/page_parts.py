@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rearch.reporting.html import Html, el, link, row, table
+from rearch.reporting.html import Html, breakable, el, link, number_head, row, table
 from rearch.reporting.links import upstream
 from rearch.reporting.record import Image, Outcome, Reference, Run, StepRun, Version, Words
 from rearch.reporting.view import Cell, Change, Matrix, difference, failures, human, matrix
@@ -41,10 +41,11 @@ def _cell(found: Matrix, component: str, platform: str) -> Html:
     return el("td", state(cell.outcome), el("span", cell.reason, class_="why"))
 
 
-def failures_part(run: Run) -> Html:
-    """Every error with what can be done, and the end of its log."""
+def failures_part(run: Run, publish: Run | None = None) -> Html:
+    """Every error of the build and of the last publish with what can be done, and the end of its log."""
     parts = [*(_failure(step, number) for number, step in enumerate(failures(run))), *map(_error, run.errors)]
-    warnings = [el("li", text) for text in run.warnings]
+    parts += [_error(words, "publish: ") for words in (publish.errors if publish else ())]
+    warnings = [el("li", text) for text in (*run.warnings, *(publish.warnings if publish else ()))]
     told = el("section", el("h3", "Warnings"), el("ul", warnings)) if warnings else None
     if not parts and told is None:
         return el("p", "Nothing failed, and nothing is warned of.")
@@ -62,8 +63,8 @@ def _failure(step: StepRun, number: int) -> Html:
     return el("section", shown)
 
 
-def _error(words: Words) -> Html:
-    return el("section", el("h3", words.where or "The whole run"), _words(words))
+def _error(words: Words, before: str = "") -> Html:
+    return el("section", el("h3", before, words.where or "The whole run"), _words(words))
 
 
 def _words(words: Words) -> Html:
@@ -86,7 +87,7 @@ def sizes_table(changes: tuple[Change, ...]) -> Html:
         )
         for each in changes
     ]
-    head = ("Component", "Platform", "What", "Size", "Change")
+    head = ("Component", "Platform", "What", number_head("Size"), number_head("Change"))
     return table("sizes", "Sizes, and the change since it was last built", head, rows)
 
 
@@ -110,12 +111,14 @@ def published_part(run: Run | None) -> Html:
     rows = [_reference(one) for one in run.references]
     head = ("Component", "Reference", "Digest", "State", "Platforms")
     shown = table("published", "References and digests", head, rows) if rows else el("p", "No tag was set.")
-    return Html("".join((shown, *map(_error, run.errors))))
+    count = len(run.errors)
+    words = f"{count} error{'s' * (count != 1)}: this is not all that was to be published."
+    return Html((el("p", el("a", words, href="#failures")) if count else "") + shown)
 
 
 def _reference(one: Reference) -> Html:
     name = one.reference.partition("@")[0]
-    return row(one.component, el("code", name), el("code", one.digest), one.change, ", ".join(one.platforms))
+    return row(one.component, el("code", breakable(name)), el("code", one.digest), one.change, ", ".join(one.platforms))
 
 
 def audits_part(run: Run) -> Html:
@@ -127,7 +130,7 @@ def audits_part(run: Run) -> Html:
             image.component,
             image.platform,
             el("code", f"{image.repository}:{image.tag}"),
-            "not known" if image.elves is None else f"{image.elves} ELF files, all as labelled",
+            _elves(image),
             list(_findings(image)) or "none",
             image.smoke,
         )
@@ -135,6 +138,12 @@ def audits_part(run: Run) -> Html:
     ]
     head = ("Component", "Platform", "Image", "Architecture", "Findings", "Started")
     return table("audits", "Every ELF file of every layer against its image's platform", head, rows)
+
+
+def _elves(image: Image) -> str:
+    if image.elves is None:
+        return "not known"
+    return f"{image.elves} ELF files, all as labelled" + (" but those allowed" if image.allowed else "")
 
 
 def _findings(image: Image) -> Iterator[Html]:

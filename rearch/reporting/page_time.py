@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from rearch.reporting.html import Html, el, row, table
+from rearch.reporting.html import Html, breakable, el, number_head, row, table
 from rearch.reporting.page_parts import state
 from rearch.reporting.record import Outcome, Run, StepRun
 from rearch.reporting.view import length
 
+SHOWN = 40
+
 
 def timeline_part(run: Run) -> Html:
-    """A row for each step that ran, by its start; below, how many were reused."""
+    """A row for each step that ran, by its start, the shorter ones of many folded; below, how many were reused."""
     ran = sorted((step for step in run.steps if step.start is not None), key=lambda step: (step.start or 0.0, step.id))
     if not ran:
         return Html(el("p", "No step ran.") + _reused(run))
     by_id = {step.id: step for step in run.steps}
     total = max(step.end or step.start or 0.0 for step in ran) or 1.0
-    rows = [_row(step, by_id, total) for step in ran]
-    head = ("Step", "Why", "Waited for", "Start", "Length", "When", "Result")
-    caption = f"Steps that ran, by their start; the bars are {length(total)} wide"
-    return Html(table("timeline", caption, head, rows) + _reused(run))
+    long = _longest(ran)
+    whole = f"Steps that ran, by their start; the bars are {length(total)} wide"
+    if len(long) == len(ran):
+        return Html(_table("timeline", whole, ran, by_id, total) + _reused(run))
+    short = [step for step in ran if step.id not in long]
+    first = f"Of {len(ran)} steps that ran the {len(long)} longest, by their start; the bars are {length(total)} wide"
+    return Html(
+        _table("timeline", first, [step for step in ran if step.id in long], by_id, total)
+        + el(
+            "details",
+            el("summary", f"{len(short)} shorter steps"),
+            _table("timeline-short", "The shorter steps, by their start", short, by_id, total),
+        )
+        + _reused(run)
+    )
+
+
+def _longest(ran: Sequence[StepRun]) -> frozenset[str]:
+    """The ids of those to look at: of a build of everything nine steps of ten take no time to speak of."""
+    ranked = sorted(ran, key=lambda step: (step.outcome is not Outcome.FAILED, -(step.seconds or 0.0), step.id))
+    failed = sum(step.outcome is Outcome.FAILED for step in ran)
+    return frozenset(step.id for step in ranked[: max(SHOWN, failed)])
+
+
+def _table(name: str, caption: str, steps: Sequence[StepRun], by_id: Mapping[str, StepRun], total: float) -> Html:
+    head = ("Step", "Why", "Waited for", number_head("Start"), number_head("Length"), "When", "Result")
+    return table(name, caption, head, [_row(step, by_id, total) for step in steps])
 
 
 def _row(step: StepRun, by_id: Mapping[str, StepRun], total: float) -> Html:
@@ -28,8 +53,8 @@ def _row(step: StepRun, by_id: Mapping[str, StepRun], total: float) -> Html:
     ready = ready_at(step, by_id)
     return row(
         step.id,
-        step.reason,
-        waited_for(step, by_id),
+        el("span", step.reason, class_="why"),
+        el("span", breakable(waited_for(step, by_id)), class_="why"),
         el("td", f"{start:.1f} s", class_="number"),
         el("td", length(seconds), class_="number"),
         _bar(ready / total, start / total, seconds / total, failed=step.outcome is Outcome.FAILED),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import Struct
 
 from rearch.model.frozen import NOTHING
-from rearch.reporting.history import History
+from rearch.reporting.history import History, Line, line_of
 from rearch.reporting.record import Run
 
 
@@ -25,7 +25,7 @@ class Sample(Struct, frozen=True, kw_only=True):
 def prometheus(build: Run | None, publish: Run | None, history: History) -> bytes:
     """Gauges of the last build and the last publish, each with its HELP and TYPE; a gauge without samples is left
     out."""
-    runs = tuple(run for run in (build, publish) if run is not None)
+    runs = tuple(_latest(run, history) for run in (build, publish) if run is not None)
     made = (*_run_gauges(runs, history), *(_build_gauges(build) if build else ()), *_publish_gauges(publish))
     return "".join(line for name, text, samples in made for line in _family(name, text, tuple(samples))).encode()
 
@@ -33,7 +33,13 @@ def prometheus(build: Run | None, publish: Run | None, history: History) -> byte
 Gauge = tuple[str, str, Iterable[Sample]]
 
 
-def _run_gauges(runs: tuple[Run, ...], history: History) -> Iterator[Gauge]:
+def _latest(run: Run, history: History) -> Line:
+    """A run in a line; where later ones found nothing to do, the last of them: they are runs that succeeded, too."""
+    again = history.again(run.id) if run.command == "build" else ()
+    return again[-1] if again else line_of(run)
+
+
+def _run_gauges(runs: tuple[Line, ...], history: History) -> Iterator[Gauge]:
     def each(what: str) -> Iterator[Sample]:
         for run in runs:
             yield Sample(value=float(getattr(run, what)), labels={"command": run.command})

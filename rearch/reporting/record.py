@@ -5,14 +5,24 @@ Every text is as its source had it: whoever makes a document of it escapes it.
 
 from __future__ import annotations
 
+import json
+import re
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from rearch.model.typed import Undecodable, decode_json
 
 FORMAT = 1
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# What a file of somebody else's, or a flipped bit, may not make of a number: dates and sums are made of these.
+Time = Annotated[int, Meta(ge=0, le=253_402_300_799)]
+"""Seconds since 1970, to the end of the year 9999."""
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]
+Code = Annotated[int, Meta(ge=0, le=255)]
+Bytes = Annotated[int, Meta(ge=0, le=2**62)]
 
 
 class Outcome(StrEnum):
@@ -62,8 +72,8 @@ class StepRun(Struct, frozen=True, kw_only=True):
     reason: str
     outcome: Outcome
     needs: tuple[str, ...] = ()
-    start: float | None = None
-    seconds: float | None = None
+    start: Seconds | None = None
+    seconds: Seconds | None = None
     note: str = ""
     because: str = ""
     log: str | None = None
@@ -87,7 +97,7 @@ class Binary(Struct, frozen=True, kw_only=True):
     component: str
     platform: str
     name: str
-    size: int
+    size: Bytes
     sha256: str
 
 
@@ -101,7 +111,7 @@ class Image(Struct, frozen=True, kw_only=True):
     repository: str
     tag: str
     digest: str
-    size: int | None = None
+    size: Bytes | None = None
     layers: int | None = None
     elves: int | None = None
     warnings: tuple[str, ...] = ()
@@ -136,9 +146,9 @@ class Run(Struct, frozen=True, kw_only=True):
 
     id: str
     command: str
-    time: int
-    seconds: float
-    exit_code: int
+    time: Time
+    seconds: Seconds
+    exit_code: Code
     rearch: str = ""
     format: int = FORMAT
     steps: tuple[StepRun, ...] = ()
@@ -159,7 +169,17 @@ class Run(Struct, frozen=True, kw_only=True):
 
 def run_bytes(run: Run) -> bytes:
     """The file of a run."""
-    return msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n"
+    return msgspec.json.format(as_json(run), indent=1) + b"\n"
+
+
+def as_json(value: Struct) -> bytes:
+    """JSON. A file's name that is no UTF-8 stands in an error as lone surrogates, which become U+FFFD here: the record
+    of a build must not fail for the name that the build failed for."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":"))
+        return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text).encode()
 
 
 def read_run(data: bytes) -> Run | None:

@@ -97,10 +97,11 @@ def changes(run: Run, history: History) -> tuple[Change, ...]:
 
 
 def totals(history: History, command: str = "build") -> Mapping[str, tuple[tuple[int, int], ...]]:
-    """Platform -> (time, bytes of all binaries) of each run; what a run did not build counts as it was before."""
+    """Platform -> (time, bytes of all binaries) of each run; what a run did not build counts as it was before, and a
+    run that found nothing to do is no point of its own."""
     last: dict[tuple[str, str, str, str], int] = {}
     found: dict[str, list[tuple[int, int]]] = {}
-    for line in history.of(command):
+    for line in (line for line in history.of(command) if not line.again):
         last.update({size.key: size.bytes for size in line.sizes if size.what != IMAGE})
         sums: dict[str, int] = {}
         for (_, _, platform, _), size in last.items():

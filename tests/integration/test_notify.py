@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from rearch.errors import ExitCode
+from rearch.host import notify
 from rearch.host.notify import Trouble, has_addresses, send
 from tests.support.go_project import change
+from tests.support.mail import mailbox
 from tests.support.nightly import inbox, moving_project
 from tests.support.registry import free_port
 
@@ -43,6 +48,59 @@ def test_one_that_fails_does_not_stop_the_others(
     why = "the service did not take it, or could not be reached"
     assert found == (Trouble(place="ONE (json)", why=why),) * 2
     assert "s3cr3t" not in caplog.text + "".join(capsys.readouterr())
+
+
+def test_a_letter_arrives_with_a_login() -> None:
+    with mailbox() as box:
+        url = f"mailto://robot:s3cr3t@127.0.0.1:{box.port}?mode=insecure&from=robot@example.org&to=team@example.org"
+        body = "failing: s/a\n<b>no</b>\nhttps://x.example.org"
+        assert send("demo: fails", body, "failure", ("M",), {"M": url}) == ()
+        (letter,) = box.letters
+        assert letter["Subject"] == "demo: fails"
+        assert "team@example.org" in letter["To"]
+        text = letter.get_body(("plain",))
+        assert text is not None
+        assert text.get_content().splitlines()[:3] == body.splitlines()
+        assert box.logins == ["robot s3cr3t"]
+
+
+def test_a_mail_server_that_refuses_is_told_without_the_password(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with mailbox() as box:
+        box.refusing = True
+        url = f"mailto://robot:s3cr3t@127.0.0.1:{box.port}?mode=insecure&from=robot@example.org&to=team@example.org"
+        (trouble,) = send("t", "b", "failure", ("M",), {"M": url})
+    assert box.letters == []
+    assert trouble.place == "M (mailto)"
+    assert "s3cr3t" not in trouble.words + caplog.text + "".join(capsys.readouterr())
+
+
+def test_a_hook_that_never_comes_to_an_end_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notify, "DEADLINE", 1.5)
+    done = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        """A byte of the answer's head now and then: no read of the client ever runs into its time-out."""
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+            while not done.wait(0.1):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as server, inbox() as box:
+        thread = threading.Thread(target=drip, args=(server,), daemon=True)
+        thread.start()
+        began = time.monotonic()
+        found = send("t", "b", "info", ("H",), {"H": f"json://127.0.0.1:{server.getsockname()[1]}/s3cr3t {box.url}"})
+        took = time.monotonic() - began
+        done.set()
+        thread.join()
+    assert [trouble.words for trouble in found] == [
+        "the message by H (json) was not sent: no answer within 1.5 s; it may arrive all the same"
+    ]
+    assert len(box.messages) == 1
+    assert took < 8
 
 
 def test_nobody_is_named() -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +24,7 @@ from tests.support.browser import artifacts, chromium, opened
 from tests.support.built_output import add_built, make_project
 from tests.support.cli import Cli
 from tests.support.go_project import change
+from tests.support.needs import unmet
 from tests.support.runs import HOSTILE, failed, full_run, publish_run, step, story, untried
 from tests.support.warm_cache import demo
 
@@ -132,18 +137,23 @@ def test_a_script_in_the_page_would_not_run(browser: Browser, made: Path, tmp_pa
         assert len([text for text in it.said if "Content Security Policy" in text]) >= 3
 
 
-@pytest.mark.parametrize("width", [360, 1200])
+@pytest.mark.parametrize("width", [320, 360, 1200])
 def test_no_page_scrolls_sideways(browser: Browser, made: Path, width: int, tmp_path: Path) -> None:
     with opened(browser, made, width=width) as it:
         it.page.screenshot(path=artifacts(tmp_path) / f"report-{width}.png", full_page=True)
         assert it.page.evaluate("document.documentElement.scrollWidth") == width
-        if width == 360:
+        if width < 1200:
             wide = it.page.locator(".scroll").first
             assert wide.evaluate("node => node.scrollWidth > node.clientWidth")
             wide.focus()
             for _ in range(5):
                 it.page.keyboard.press("ArrowRight")
             it.page.wait_for_function("document.querySelector('.scroll').scrollLeft > 0")
+            name = it.page.locator("#results tbody th").first.bounding_box()
+            box = wide.bounding_box()
+            assert name is not None
+            assert box is not None
+            assert name["x"] >= box["x"], "the component's name stays in sight"
 
 
 def test_the_keyboard_reaches_everything_in_order(browser: Browser, made: Path) -> None:
@@ -186,10 +196,33 @@ def test_who_hears_the_page_finds_landmarks_headings_and_charts(browser: Browser
 def test_it_prints_without_what_only_a_screen_needs(browser: Browser, made: Path, tmp_path: Path) -> None:
     with opened(browser, made) as it:
         it.page.emulate_media(media="print")
+        it.page.set_viewport_size({"width": 718, "height": 1000})  # A4 between Chromium's own margins, in CSS pixels
+        assert it.page.evaluate("document.documentElement.scrollWidth") == 718
         assert not it.page.locator("nav").is_visible()
         it.page.pdf(path=tmp_path / "report.pdf")
         assert it.page.locator(".scroll").first.evaluate("node => getComputedStyle(node).overflowX") == "visible"
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
+def age(*folders: Path) -> None:
+    """Let every file be old enough for a note to trust it (engine/stamp.py)."""
+    then = time.time() - 60
+    for folder in folders:
+        for path in (folder, *folder.rglob("*")):
+            os.utime(path, (then, then), follow_symlinks=False)
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A file system of a few MiB."""
+    folder.mkdir()
+    command = ("mount", "-t", "tmpfs", "-o", "size=16m,mode=0755", "tmpfs", str(folder))
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        unmet("the right to mount a tmpfs")
+    try:
+        yield folder
+    finally:
+        subprocess.run(("umount", "-l", str(folder)), check=True)
 
 
 def test_builds_leave_records_and_documents(tmp_path: Path) -> None:
@@ -251,6 +284,68 @@ def test_a_report_that_cannot_be_written_does_not_fail_the_build(tmp_path: Path)
     ran = rearch.run(*BUILD)
     assert "warning: the report of this run could not be written" in ran.err
     assert ran.out.strip().endswith("linux/arm64/hello")
+
+
+def test_a_build_that_is_answered_by_its_note_is_a_run_in_history_and_page(tmp_path: Path) -> None:
+    rearch = demo(tmp_path)
+    rearch.run(*BUILD)
+    age(rearch.project)
+    rearch.run(*BUILD)
+    notes = tuple((rearch.cache / "stamps").iterdir())
+    assert len(notes) == 1, "the second build leaves a note"
+    records = {*(rearch.output / ".rearch/runs").iterdir()}
+    for _ in range(2):
+        assert rearch.run(*BUILD).out.strip().endswith("linux/arm64/hello")
+    lines = [json.loads(line) for line in (rearch.output / "history.jsonl").read_text().splitlines()]
+    settled = lines[1]["run"]
+    assert [(line["exit_code"], line.get("again", "")) for line in lines[1:]] == [(0, ""), (0, settled), (0, settled)]
+    assert {*(rearch.output / ".rearch/runs").iterdir()} == records
+    assert b"2 runs since then found nothing to do" in (rearch.output / "report.html").read_bytes()
+    found = json.loads(rearch.run("report", "--json").out)
+    assert (found["build"]["id"], len(found["again"])) == (settled, 2)
+
+    rearch.run(*BUILD, "--only", "nosuch", code=ExitCode.USAGE)
+    assert b"nosuch" in (rearch.output / "report.html").read_bytes()
+    rearch.run(*BUILD)
+    html = (rearch.output / "report.html").read_bytes()
+    assert b"nosuch" not in html
+    assert b"1 run since then found nothing to do" in html
+    (rearch.output / "report.html").unlink()
+    rearch.run(*BUILD)
+    assert b"2 runs since then found nothing to do" in (rearch.output / "report.html").read_bytes()
+    next(path for path in records if path.stem == settled).unlink()
+    rearch.run(*BUILD)
+    assert len({*(rearch.output / ".rearch/runs").iterdir()} - records) == 2, "of the failed run, and of a new plan"
+
+
+def test_a_full_disk_costs_the_report_and_not_the_build(tmp_path: Path) -> None:
+    rearch = demo(tmp_path)
+    rearch.run(*BUILD)
+    before = (rearch.output / "history.jsonl").read_bytes()
+    with small_disk(tmp_path / "disk") as disk:
+        output = disk / "output"
+        env = {"REARCH_OUTPUT": str(output)}
+        rearch.run(*BUILD, env=env)
+        age(rearch.project, output)
+        rearch.run(*BUILD, env=env)
+        with (disk / "filler").open("wb", buffering=0) as file, suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
+        kept = (output / "history.jsonl").read_bytes()
+        ran = rearch.run(*BUILD, env=env)
+        assert "warning: the report of this run could not be written" in ran.err
+        assert "No space left" in ran.err
+        assert (output / "history.jsonl").read_bytes().startswith(kept)
+        ran = rearch.run(*BUILD, "--junit", disk / "junit.xml", env=env, code=ExitCode.USAGE)
+        assert "junit.xml cannot be written" in ran.err
+        assert ran.out.strip().endswith("linux/arm64/hello")
+        change(rearch.project / "recipes/demo/hello.yaml", "pattern: 'greeting = \"hello\"'", "pattern: 'never there'")
+        ran = rearch.run(*BUILD, "--junit", disk / "junit.xml", env=env, code=ExitCode.FAILED)
+        assert "junit.xml cannot be written: No space left on device" in ran.err
+        assert "FAILED  patch demo/hello" in ran.err
+        assert not (disk / "junit.xml").exists()
+        assert not tuple(output.glob(".report.html.*"))
+    assert (rearch.output / "history.jsonl").read_bytes() == before
 
 
 def test_a_torn_history_is_told_and_a_broken_recipe_is_a_run_too(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from rearch.reporting.history import History, Line, line_of
+from rearch.reporting.again import again_line
+from rearch.reporting.history import History, Line, line_of, read_lines
 from rearch.reporting.page import Story
 from rearch.reporting.record import Binary, Image, Outcome, Reference, Run, StepRun, Version, Words
 
@@ -113,6 +114,14 @@ def publish_run(number: int = 0, **changes: Any) -> Run:
         for tag, change in (("v1.0.0", "unchanged"), ("latest", "moved"))
     )
     return run(number, command="publish", references=references, **changes)
+
+
+def again(of: Run, *times: int) -> History:
+    """Lines of builds that found nothing to do since a run, at these seconds after it."""
+    made = (f"20261123T{number:06d}Z-{number:08x}" for number in range(len(times)))
+    return read_lines(
+        again_line(name, of.id, of.time + after, 0.1, len(of.steps)) for name, after in zip(made, times, strict=True)
+    )
 
 
 def story(*runs: Run, told: tuple[str, ...] = ()) -> Story:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from rearch.engine import run_files
-from rearch.engine.run_files import KEPT, append_line, last_run, leave_run, new_run, read_history, runs_folder
+from rearch.engine.history_file import add_line, held_history, new_run
+from rearch.engine.run_files import KEPT, last_run, leave_run, read_history, runs_folder
 from rearch.engine.runs import UNTRIED, Recorder
 from rearch.errors import StepError
 from rearch.model.plan import Plan, PlannedStep
 from rearch.planning.graph import steps_of
 from rearch.planning.planner import make_plan
 from rearch.report import Event, Failed, Finished, Planned, Said, Skipped, Started
+from rearch.reporting.again import again_line
 from rearch.reporting.history import line_bytes, line_of
 from rearch.reporting.record import Outcome, StepRun
 from tests.support.plans import MemoryView, component, facts
@@ -36,6 +39,11 @@ class Clock:
 def plan() -> Plan:
     hello = component()
     return make_plan(steps_of((hello,), facts(hello)), MemoryView())
+
+
+def append(output: Path, data: bytes) -> None:
+    with held_history(output) as handle:
+        add_line(handle, data)
 
 
 def recorded(
@@ -123,6 +131,60 @@ def test_a_torn_line_is_told_and_costs_nothing_else(tmp_path: Path) -> None:
     assert history.told == ("history.jsonl: line 2 is torn or not ours; it is skipped, and nothing else is lost",)
 
 
+def test_the_last_run_is_found_though_its_own_line_is_torn(tmp_path: Path) -> None:
+    for number in (1, 2):
+        leave_run(tmp_path, full_run(number))
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(path.read_bytes()[:-30])
+    history = read_history(tmp_path)
+    assert [line.run for line in history.lines] == [full_run(1).id]
+    assert last_run(tmp_path, history, "build") == full_run(2)
+    leave_run(tmp_path, publish_run(3))
+    assert read_history(tmp_path).lines[-1] == line_of(publish_run(3))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n", b"\0" * 5000, b"\xff\xfe\n" * 3, b'{"run":1}'],
+    ids=["empty", "blank", "zeros", "binary", "not ours"],
+)
+def test_junk_for_a_history_is_told_in_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "history.jsonl").write_bytes(content)
+    leave_run(tmp_path, full_run(1))
+    history = read_history(tmp_path)
+    assert [line.run for line in history.lines] == [full_run(1).id]
+    assert len(history.told) == bool(content.strip())
+    assert last_run(tmp_path, history, "build") == full_run(1)
+
+
+def test_a_run_that_found_nothing_to_do_stands_for_the_one_that_did_it(tmp_path: Path) -> None:
+    good, bad = full_run(1), full_run(2, exit_code=1)
+    leave_run(tmp_path, good)
+    leave_run(tmp_path, bad)
+    assert last_run(tmp_path, read_history(tmp_path), "build") == bad
+    for number in (3, 4):
+        append(tmp_path, again_line(full_run(number).id, good.id, full_run(number).time, 0.1, 13))
+    history = read_history(tmp_path)
+    assert last_run(tmp_path, history, "build") == good
+    assert [line.run for line in history.again(good.id)] == [full_run(3).id, full_run(4).id]
+    assert history.again(bad.id) == ()
+    for number in range(5, KEPT + 3):
+        leave_run(tmp_path, publish_run(number))
+    leave_run(tmp_path, publish_run(900))  # the records of 1 and 2 and KEPT - 1 others: one is too many
+    kept = {path.stem for path in runs_folder(tmp_path).iterdir()}
+    assert (good.id in kept, bad.id in kept) == (True, False)
+
+
+def test_a_full_disk_leaves_no_half_of_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    leave_run(tmp_path, full_run(1))
+    whole = (tmp_path / "history.jsonl").read_bytes()
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda handle, data: real(handle, data[:20]))
+    with pytest.raises(OSError, match="No space left"):
+        append(tmp_path, line_bytes(line_of(full_run(2))))
+    assert (tmp_path / "history.jsonl").read_bytes() == whole
+
+
 def test_a_torn_record_leaves_the_one_before(tmp_path: Path) -> None:
     leave_run(tmp_path, full_run(1))
     torn = leave_run(tmp_path, full_run(2))
@@ -142,7 +204,7 @@ def test_a_line_cannot_name_a_file_elsewhere(tmp_path: Path) -> None:
     leave_run(tmp_path, full_run(1))
     (tmp_path / "secret.json").write_bytes((runs_folder(tmp_path) / f"{full_run(1).id}.json").read_bytes())
     line = line_of(full_run(2, id="../../secret"))
-    append_line(tmp_path, line_bytes(line))
+    append(tmp_path, line_bytes(line))
     (runs_folder(tmp_path) / f"{full_run(1).id}.json").unlink()
     assert last_run(tmp_path, read_history(tmp_path), "build") is None
 
@@ -161,7 +223,7 @@ def test_only_the_last_records_stay_and_the_history_stays_whole(tmp_path: Path) 
 def test_of_a_long_history_the_end_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_files, "WINDOW", 2000)
     for number in range(40):
-        append_line(tmp_path, line_bytes(line_of(full_run(number, ()))))
+        append(tmp_path, line_bytes(line_of(full_run(number, ()))))
     history = read_history(tmp_path)
     assert history.told == ()
     assert 3 < len(history.lines) < 40
@@ -173,7 +235,7 @@ def test_lines_of_runs_at_the_same_time_do_not_mix(tmp_path: Path) -> None:
 
     def work() -> None:
         for _ in range(20):
-            append_line(tmp_path, data)
+            append(tmp_path, data)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rearch.engine import stamp as module
-from rearch.engine.stamp import Stamp
+from rearch.engine.stamp import Settled, Stamp
 
 FLAGS = {"arch": "arm64"}
 
@@ -20,6 +20,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "recipes" / "stack").mkdir(parents=True)
     (tmp_path / "recipes" / "stack" / "a.yaml").write_text("name: a")
     (tmp_path / "result.json").write_text("{}")
+    (tmp_path / "run.json").write_text("{}")
     (tmp_path / "bin").mkdir()
     _age(tmp_path)
     return tmp_path
@@ -36,15 +37,18 @@ def _stamp(project: Path, flags: dict[str, object] | None = None, **environment:
 
 
 def _leave(project: Path) -> None:
-    _stamp(project).leave(
-        watched=[project / "recipes", project / "rearch.lock"], results=[project / "result.json"], answer=["nothing"]
-    )
+    watched = [project / "recipes", project / "rearch.lock"]
+    _stamp(project).leave(watched=watched, results=[project / "result.json"], settled=_settled(project))
+
+
+def _settled(project: Path) -> Settled:
+    return Settled(("nothing",), project / "run.json", 13)
 
 
 def test_nothing_changed(project: Path) -> None:
-    assert _stamp(project).answer() is None
+    assert _stamp(project).settled() is None
     _leave(project)
-    assert _stamp(project).answer() == ("nothing",)
+    assert _stamp(project).settled() == _settled(project)
 
 
 CHANGES: dict[str, Callable[[Path], object]] = {
@@ -54,6 +58,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "mode": lambda root: (root / "recipes/stack/a.yaml").chmod(0o700),
     "a file that was not there": lambda root: (root / "rearch.lock").write_text("{}"),
     "result gone": lambda root: (root / "result.json").unlink(),
+    "record of the run gone": lambda root: (root / "run.json").unlink(),
     "program installed": lambda root: (root / "bin/qemu").write_text(""),
 }
 
@@ -62,27 +67,27 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 def test_any_change_makes_it_void(project: Path, change: Callable[[Path], object]) -> None:
     _leave(project)
     change(project)
-    assert _stamp(project).answer() is None
+    assert _stamp(project).settled() is None
 
 
 def test_other_flags_or_settings_are_another_build(project: Path) -> None:
     _leave(project)
-    assert _stamp(project, {"arch": "amd64"}).answer() is None
-    assert _stamp(project, REARCH_JOBS="1").answer() is None
-    assert _stamp(project, SOURCE_DATE_EPOCH="1").answer() is None
-    assert _stamp(project, UNRELATED="1").answer() == ("nothing",)
+    assert _stamp(project, {"arch": "amd64"}).settled() is None
+    assert _stamp(project, REARCH_JOBS="1").settled() is None
+    assert _stamp(project, SOURCE_DATE_EPOCH="1").settled() is None
+    assert _stamp(project, UNRELATED="1").settled() == _settled(project)
 
 
 def test_other_code_of_rearch(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _leave(project)
     monkeypatch.setattr(module, "_code", lambda: "other code")
-    assert _stamp(project).answer() is None
+    assert _stamp(project).settled() is None
 
 
 def test_a_file_that_was_just_changed_is_not_trusted(project: Path) -> None:
     (project / "recipes/stack/a.yaml").write_text("name: c")
     _leave(project)
-    assert _stamp(project).answer() is None
+    assert _stamp(project).settled() is None
 
 
 def test_a_torn_note_is_no_note(project: Path) -> None:
@@ -90,7 +95,7 @@ def test_a_torn_note_is_no_note(project: Path) -> None:
     (note,) = (project / "cache/stamps").iterdir()
     for text in ("", "[]", "{", '{"asked": 1}'):
         note.write_text(text)
-        assert _stamp(project).answer() is None
+        assert _stamp(project).settled() is None
 
 
 def test_a_login_is_not_written_down(tmp_path: Path) -> None:
@@ -98,7 +103,7 @@ def test_a_login_is_not_written_down(tmp_path: Path) -> None:
     watched = tmp_path / "file"
     watched.write_text("x")
     os.utime(watched, (1, 1))
-    Stamp(tmp_path, {}, environment).leave(watched=[watched], results=[], answer=["x"])
+    Stamp(tmp_path, {}, environment).leave(watched=[watched], results=[], settled=_settled(tmp_path))
     files = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
     assert files
     assert all(b"hunter2" not in path.read_bytes() for path in files)

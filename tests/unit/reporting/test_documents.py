@@ -5,15 +5,31 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+import pytest
 from junitparser import JUnitXml
+from markdown_it import MarkdownIt
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
+from rearch.reporting.history import History, line_of
 from rearch.reporting.junit import junit
 from rearch.reporting.markdown import markdown, plain
 from rearch.reporting.prometheus import prometheus
 from rearch.reporting.record import Outcome, Words
 from rearch.reporting.view import changes
-from tests.support.runs import BEGAN, HOSTILE, failed, full_run, publish_run, reused, run, step, story, untried
+from tests.support.runs import (
+    BEGAN,
+    HOSTILE,
+    again,
+    failed,
+    full_run,
+    publish_run,
+    reused,
+    run,
+    step,
+    story,
+    untried,
+)  # fmt: skip
 
 MIXED = run(
     1,
@@ -96,6 +112,53 @@ def test_the_last_success_is_older_than_a_failed_run() -> None:
     text = prometheus(bad, None, story(full_run(3), bad).history).decode()
     assert f'rearch_last_success_timestamp_seconds{{command="build"}} {BEGAN + 3 * 86_400}' in text
     assert 'rearch_last_run_exit_code{command="build"} 1' in text
+
+
+def test_a_run_that_found_nothing_to_do_is_a_success_of_now() -> None:
+    build = full_run(3)
+    since = again(build, 60, 86_400)
+    text = prometheus(build, None, History(lines=(line_of(build), *since.lines))).decode()
+    for name in ("run", "success"):
+        assert f'rearch_last_{name}_timestamp_seconds{{command="build"}} {BEGAN + 4 * 86_400}\n' in text
+    assert 'rearch_last_run_duration_seconds{command="build"} 0.1\n' in text
+    shown = markdown(build, None, again=since.lines).splitlines()
+    assert shown[2].startswith("2 runs since then found nothing to do; the last was on 2026")
+
+
+@pytest.mark.parametrize(
+    "name", ["x ]]> </script>", "a\rb\x85c\u2028d", "a|b`c`\\|d<br>**x**", "<!-- x --!> <details>"]
+)
+def test_each_document_of_a_hostile_name_is_read_by_its_own_reader(name: str) -> None:
+    bad = full_run(1, (f"demo/{name}",), errors=(Words(summary=name, where=name),), warnings=(name,))
+    bad = replace(bad, steps=(failed("compile", f"demo/{name}", text=name), step("smoke", f"demo/{name}", note=name)))
+    found = text_string_to_metric_families(prometheus(bad, None, story(bad).history).decode())
+    sizes = next(family for family in found if family.name == "rearch_binary_size_bytes")
+    assert {sample.labels["component"] for sample in sizes.samples} == {f"demo/{name}"}
+    (suite, _) = JUnitXml.fromstring(junit(bad))
+    assert suite.name.startswith("demo/")
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(markdown(bad, publish_run(1)))
+    assert {*re.findall(r"<(/?\w+)", html)} == {
+        f"{end}{tag}"
+        for tag in (
+            "h3",
+            "table",
+            "thead",
+            "tbody",
+            "tr",
+            "th",
+            "td",
+            "strong",
+            "details",
+            "summary",
+            "pre",
+            "ul",
+            "li",
+            "a",
+        )
+        for end in ("", "/")
+    } | {"br"}
+    assert html.count("<br>") == 1
+    assert html.count("<li>") == 1
 
 
 def test_labels_of_prometheus_are_escaped() -> None:

@@ -9,11 +9,15 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
+from msgspec.structs import replace
 
+from rearch.reporting.again import again_mark, page_again
 from rearch.reporting.charts import Point, bounds, line_chart
+from rearch.reporting.history import History
 from rearch.reporting.html import VOID, el, link, text
 from rearch.reporting.page import fine, page, style
-from tests.support.runs import HOSTILE, failed, full_run, publish_run, run, story
+from rearch.reporting.record import Words
+from tests.support.runs import HOSTILE, again, failed, full_run, publish_run, run, step, story
 
 
 class Reader(HTMLParser):
@@ -95,6 +99,64 @@ def test_tables_have_captions_and_scopes() -> None:
     tags = [(tag, a) for tag, a in read(page(story(*RUNS))).tags if tag in ("table", "caption", "th")]
     assert [tag for tag, _ in tags].count("table") == [tag for tag, _ in tags].count("caption") >= 6
     assert {a.get("scope") for tag, a in tags if tag == "th"} == {"col", "row"}
+
+
+def test_runs_that_found_nothing_to_do_are_said_and_folded() -> None:
+    bad, good = full_run(1, exit_code=1), full_run(2)
+    plain = story(bad, good)
+    since = again(good, 60, 3600, 86_400)
+    whole = replace(plain, history=History(lines=(*plain.history.lines, *since.lines)))
+    html = page(whole).decode()
+    moments = "3 runs since then found nothing to do; the last was on 2026-11-21 11:06 UTC."
+    assert html.count(moments) == 1
+    assert "nothing to do, 3 times in a row; this is the last" in html
+    assert "The last 3 runs, the newest first" in html
+    chart = re.search("<desc[^>]*>([^<]*)", html)
+    assert chart is not None
+    assert chart[1].startswith("2 runs")
+
+
+def test_a_page_that_is_there_is_renewed_in_place_as_it_would_be_made() -> None:
+    runs = story(full_run(1), full_run(2))
+    html: bytes | None = page(runs)
+    times = (60, 3600)
+    for number, after in enumerate(times, 1):
+        assert html is not None
+        html = page_again(html, full_run(2).id, full_run(2).time + after)
+        lines = again(full_run(2), *times[:number]).lines
+        made = page(replace(runs, history=History(lines=(*runs.history.lines, *lines))))
+        assert html is not None
+        assert html[: html.index(b"<nav")] == made[: made.index(b"<nav")]
+    assert page_again(page(runs), full_run(1).id, 0) is None
+    assert page_again(b"", full_run(1).id, 0) is None
+    assert page_again(page(story()), full_run(1).id, 0) is None
+
+
+def test_a_mark_in_foreign_text_is_no_mark() -> None:
+    one = full_run(1, warnings=(again_mark(full_run(2).id, 1, 0),))
+    assert page_again(page(story(one)), full_run(2).id, 0) is None
+
+
+def test_of_many_steps_the_longest_and_the_failed_are_in_sight() -> None:
+    many = tuple(step("verify", f"demo/n{number}", seconds=0.1, start=1.0 * number) for number in range(90))
+    long = tuple(step("compile", f"demo/n{number}", seconds=9.0, start=1.0) for number in range(30))
+    bad = replace(failed("fetch", "demo/bad", None), seconds=0.0)
+    html = page(story(run(1, *many, bad, *long))).decode()
+    first, _, short = html.partition("<summary>81 shorter steps</summary>")
+    assert "Of 121 steps that ran the 40 longest" in first
+    timeline = first[first.index('id="timeline-part"') :]
+    assert "fetch demo/<wbr>bad" in timeline
+    assert timeline.count("compile demo/<wbr>n") == 30
+    assert short.count('<th scope="row">verify demo/') == 81
+
+
+def test_what_was_not_published_is_a_failure_too() -> None:
+    bad = publish_run(2, exit_code=4, errors=(Words(summary="it answered 503", where="demo/one", exit_code=75),))
+    html = page(story(full_run(1), bad)).decode()
+    failures = html[html.index('id="failures"') : html.index('id="timeline-part"')]
+    assert "publish: demo/one" in failures
+    assert "it answered 503" in failures
+    assert "1 error: this is not all that was to be published." in html
 
 
 def test_a_page_without_any_run_says_so() -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from rearch.reporting.history import History, line_bytes, line_of, read_lines, sizes_of
-from rearch.reporting.record import Outcome, read_run, run_bytes
-from tests.support.runs import HOSTILE, chain, failed, full_run, publish_run, run
+from rearch.reporting.again import again_line
+from rearch.reporting.history import History, Line, line_bytes, line_of, read_lines, sizes_of
+from rearch.reporting.record import Outcome, Words, read_run, run_bytes
+from tests.support.runs import BEGAN, HOSTILE, chain, failed, full_run, publish_run, run
 
 
 def test_a_record_is_read_as_it_was_written() -> None:
@@ -24,6 +28,52 @@ def test_a_torn_record_and_one_of_a_later_format_are_no_runs() -> None:
     assert read_run(b"[]") is None
     later = json.loads(whole) | {"format": 2}
     assert read_run(json.dumps(later).encode()) is None
+
+
+def test_a_name_that_is_no_utf_8_does_not_cost_the_record() -> None:
+    made = run(1, failed("compile", "demo/one", text=os.fsdecode(b"caf\xe9.go")), errors=(Words(summary="\udcff"),))
+    found = read_run(run_bytes(made))
+    assert found is not None
+    assert found.steps[0].excerpt[1] == "caf\N{REPLACEMENT CHARACTER}.go"
+    assert found.errors[0].summary == "\N{REPLACEMENT CHARACTER}"
+    whole = replace(made, errors=(), steps=(failed("compile", "demo/one", text="caf\N{REPLACEMENT CHARACTER}.go"),))
+    assert replace(found, errors=()) == whole
+    named = full_run(1, ("demo/\udcff",))
+    assert read_lines([line_bytes(line_of(named))]).lines[0].sizes[0].component == "demo/\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize(
+    "change", [{"time": 10**18}, {"time": -1}, {"seconds": -1.0}, {"seconds": 1e300}, {"exit_code": 10**9}]
+)
+def test_numbers_that_no_run_has_make_no_line_and_no_record(change: dict[str, float]) -> None:
+    line = json.loads(line_bytes(line_of(full_run(1)))) | change
+    assert read_lines([json.dumps(line).encode()]).told
+    record = json.loads(run_bytes(full_run(1))) | change
+    assert read_run(json.dumps(record).encode()) is None
+
+
+def test_a_file_of_junk_is_told_in_one_sentence() -> None:
+    told = read_lines([b"\xff"] * 10_000).told
+    assert told == (
+        "history.jsonl: lines 1, 2, 3, 4, 5 and 9995 more are torn or not ours; "
+        "they are skipped, and nothing else is lost",
+    )
+    assert "2 lines near its end are torn" in read_lines([b"x", b"y"], first=None).told[0]
+
+
+def test_a_line_of_a_run_that_found_nothing_to_do_is_read_as_it_was_meant() -> None:
+    data = again_line("20261122T230336Z-00000002", "20261122T000001Z-00000001", BEGAN, 0.12345, 13)
+    assert read_lines([data]).lines == (
+        Line(
+            run="20261122T230336Z-00000002",
+            command="build",
+            time=BEGAN,
+            exit_code=0,
+            seconds=0.123,
+            counts={"reused": 13},
+            again="20261122T000001Z-00000001",
+        ),
+    )
 
 
 def test_fields_that_are_not_known_are_passed_over() -> None:
