@@ -44,7 +44,8 @@ class BuildResult(Struct, frozen=True, kw_only=True):
     """What a build left. `failed` are steps, `errors` what else is wrong; `written` the files of output/ that are new.
 
     `answers` is what goes to stdout: folders with binaries, then `layout:tag@digest` of each index.
-    `watched` are the files and folders, `records` the results, on which "nothing to do" rests.
+    `watched` are the files and folders, `records` the results, on which "nothing to do" rests. `run` is the record of
+    this very build, where one was left (app/report.py).
     """
 
     plan: Plan
@@ -57,6 +58,7 @@ class BuildResult(Struct, frozen=True, kw_only=True):
     errors: tuple[RearchError, ...]
     watched: tuple[Path, ...]
     records: tuple[Path, ...]
+    run: Path | None = None
 
     @property
     def is_settled(self) -> bool:

@@ -20,6 +20,7 @@ from rearch.app.wiring import Adapters
 from rearch.engine.nightly import Begun, NightlyFolder, NightlyState, Refused, alone
 from rearch.engine.refused import HostError, is_refusal
 from rearch.errors import Interrupted, RearchError
+from rearch.model.plan import Plan
 from rearch.report import Reporter, Said
 from rearch.upkeep.nightly import Night, Problem, Stage, exit_code, problem_of
 from rearch.upkeep.notify import message, told_after
@@ -27,6 +28,7 @@ from rearch.upkeep.notify import message, told_after
 if TYPE_CHECKING:
     from rearch.app.nightly_build import Made
     from rearch.app.nightly_publish import NightlyPublish, Sent
+    from rearch.app.nightly_standing import Standing
     from rearch.app.nightly_update import Updated
     from rearch.app.request import Request
     from rearch.model.nightly import NightlySettings, NotifyPolicy, UpdatePolicy
@@ -77,9 +79,11 @@ class _Run:
         self.report = report
         self.folder = NightlyFolder(request.project / settings.output)
         self.state, torn = self.folder.state()
+        self.torn = bool(torn)
         self.told: list[str] = [torn] if torn else []
         self.problems: list[Problem] = []
         self.made: Made | None = None
+        self.standing: Standing | None = None
         self.sent: Sent | None = None
         self.components: tuple[str, ...] = ()
         self.day = order.day or datetime.now(UTC).date()
@@ -109,6 +113,7 @@ class _Run:
             components=self.components,
             in_part=bool(self.request.stacks or self.request.only),
             whole=self.made.whole if self.made else (),
+            as_published=self.standing.components if self.standing else (),
             tags=tuple(sorted(self.sent.tags, key=lambda tag: tag.reference)) if self.sent else (),
             problems=tuple(self.problems),
             told=tuple(dict.fromkeys(self.told)),
@@ -131,19 +136,20 @@ class _Run:
     # --- the parts
 
     def _update(self, project: Project) -> Updated:
-        from rearch.app.nightly_update import update
+        from rearch.app.nightly_update import Update
 
-        adapters = Adapters(self.request, self.settings, self.report)
-        updated = update(
-            self.request,
-            project,
-            adapters,
-            self.folder,
+        updated = Update(
+            request=self.request,
+            adapters=Adapters(self.request, self.settings, self.report),
+            folder=self.folder,
             policy=self.order.policy or self.policy.update,
             refused=self.state.refused,
+            report=self.report,
+            night=self._night.date,
             write=not self.order.dry_run,
-        )
+        ).run(project)
         self.problems += updated.problems
+        self.told += updated.told
         self._night = replace(self._night, updates=updated.changes)
         for change in updated.changes:
             self.report(Said(text=f"updated {change.name}: {change.before} -> {change.after}"))
@@ -153,35 +159,80 @@ class _Run:
         from rearch.app.nightly_build import build_night
 
         with self._part(Stage.BUILD):
-            self.made = made = build_night(self.request, project, updated, self.report, night=self._night.date)
+            self.made = made = build_night(
+                self.request, project, updated, self.report, night=self._night.date, standing=self._standing
+            )
+            self.standing = made.standing
             self.problems += made.problems
             self.told += made.told
             self._night = replace(self._night, updates=made.changes)
             self._keep(refused=_renewed(self.state.refused, made))
             self.folder.end_trial()
 
+    def _standing(self) -> Standing:
+        """What need not be built. Without a publish all of it is: who asks for files gets files."""
+        from rearch.app.nightly_standing import Channel, Standing, standing
+
+        if not self.order.publish:
+            return Standing()
+        channel = Channel(to=self.order.to or self.policy.to, tag=self.policy.channel)
+        found = standing(self.request, channel, self.report, write=not self.order.dry_run)
+        for name in found.components:
+            self.report(Said(text=f"{name}: as published, it is not built"))
+        return found
+
     def _would_build(self, updated: Updated) -> None:
         from rearch.app.build import plan
+        from rearch.app.nightly_build import remaining
 
         if updated.changes:
             self.told.append("the plan is that of rearch.lock as it is now, without these updates")
         with self._part(Stage.BUILD):
-            made, _ = plan(self.request, self.report)
+            self.standing = self._standing()
+            left = remaining(self.request, self.components, self.standing)
+            made = plan(left, self.report)[0] if left is not None else Plan(steps=())
             self.told.append(f"{len(made.to_run)} of {len(made.steps)} steps would run")
 
     def _publish(self) -> None:
-        images = self.made.images if self.made else ()
-        if self.order.dry_run:
-            images = tuple(name for name in _published_before(self.request, self.settings) if name in self.components)
+        images = self._to_publish()
+        self.sent = self._as_published()
         if not images:
+            self._record_standing()
             return
+        from rearch.app.nightly_publish import joined
+
         with self._part(Stage.PUBLISH):
             how = self._how()
             sent = how.look(images, self.report) if self.order.dry_run else how.publish(images, self.report)
-            self.sent = sent
+            self.sent = joined(self.sent, sent)
+            if not sent.fresh:
+                self._record_standing()
             self.problems += sent.problems
             if not sent.problems and not self.order.dry_run:
                 self._keep(begun={})
+
+    def _to_publish(self) -> tuple[str, ...]:
+        if not self.order.dry_run:
+            return self.made.images if self.made else ()
+        before = _published_before(self.request, self.settings)
+        left_out = self.standing.components if self.standing else ()
+        return tuple(name for name in before if name in self.components and name not in left_out)
+
+    def _as_published(self) -> Sent | None:
+        """What was not built is where it should be: its places are known, and nothing of it is new."""
+        from rearch.app.nightly_publish import Sent
+
+        if self.standing is None or not self.standing.components:
+            return None
+        tags = tuple(tag for tags in self.standing.tags.values() for tag in tags)
+        return Sent(tags=tags, places=self.standing.places)
+
+    def _record_standing(self) -> None:
+        """For the report; a publish that sends something tells of it, too."""
+        from rearch.app.report import record_standing
+
+        if self.standing is not None and self.standing.references and not self.order.dry_run:
+            record_standing(self.request, self.standing.references, self.report)
 
     def _how(self) -> NightlyPublish:
         from rearch.app.nightly_publish import NightlyPublish
@@ -192,7 +243,8 @@ class _Run:
             channel=self.policy.channel,
             day=self.day,
             begun=self.state.begun,
-            begin=lambda begun: self._keep(begun={**self.state.begun, **begun}),
+            begin=lambda begun: self._write(self.state.with_begun(begun)),
+            standing=self.standing.references if self.standing else (),
         )
 
     def _prune(self) -> None:
@@ -212,7 +264,11 @@ class _Run:
         apply = (self.order.prune_apply or self.policy.prune_apply) and not self.order.dry_run
         age = self.policy.prune_age if self.order.prune_age is None else self.order.prune_age
         policy = PrunePolicy(
-            channel=self.policy.channel, keep=self.order.prune_keep or self.policy.prune_keep, days=age / DAY
+            channel=self.policy.channel,
+            keep=self.order.prune_keep or self.policy.prune_keep,
+            days=age / DAY,
+            order=self.state.order,
+            sure=self.order.prune_apply,
         )
         with self._part(Stage.PRUNE):
             with registry_client(self.settings, self.request.environment, Processes()) as client:
@@ -232,14 +288,21 @@ class _Run:
         self._write(changed)
 
     def _write(self, state: NightlyState) -> None:
-        if state != self.state:
+        if state != self.state or self.torn:  # or it would be told again every night
             self.folder.keep(state)
-            self.state = state
+            self.state, self.torn = state, False
 
     def end(self, night: Night) -> None:
         """Record it, and tell people. What fails here is a warning: the night is what it was."""
         self._try(lambda: self.folder.record(night), "nightly.json could not be written")
+        self._try(self._renew_page, "report.html could not be written")
         self._try(lambda: self._tell(night), "the state of the nightly run could not be written")
+
+    def _renew_page(self) -> None:
+        """The page that the build and the publish have left does not know how the night ended."""
+        from rearch.app.report import renew_page
+
+        renew_page(self.request.project / self.settings.output)
 
     def _try(self, act: Callable[[], None], what: str) -> None:
         try:

@@ -1,19 +1,23 @@
 """`nightly`, second part: build everything, and build again without the updates that do not build.
 
-An update that breaks a component must not keep a night's other changes, nor that component's, from being published: its
-entries of rearch.lock are put back, and everything is built from what stands there then, most of which is in the store.
+An update that breaks a component must not keep a night's other changes, nor that component's, from being published:
+its version or its entries of rearch.lock are put back, and everything is built from what stands there then, most of
+which is in the store. What stands in the registries already, made from the same, is left out (nightly_standing).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from rearch.app.locking import Unresolved
-from rearch.app.nightly_update import Updated, identity_line, recipes_digest, take_back
+from rearch.app.nightly_recipes import recipes_digest
+from rearch.app.nightly_standing import Standing
+from rearch.app.nightly_update import Updated, take_back
+from rearch.app.prepare import LOCK
 from rearch.app.report import recorded_build
 from rearch.engine.nightly import Refused
 from rearch.errors import RearchError
@@ -30,6 +34,7 @@ class Made(Struct, frozen=True, kw_only=True):
     """What was built. `images`: components whose index is whole, every check passed; `whole` all that did not fail.
 
     `changes` as in the update, with those marked that were taken back; `refused` to be remembered: what did not build.
+    `standing`: what was not built, since it is published; it counts as whole.
     """
 
     images: tuple[str, ...]
@@ -38,12 +43,14 @@ class Made(Struct, frozen=True, kw_only=True):
     refused: Mapping[str, Refused]
     problems: tuple[Problem, ...]
     told: tuple[str, ...] = ()
+    standing: Standing = Standing()
 
 
 class _Once(Struct, frozen=True, kw_only=True):
-    """One build."""
+    """One build. `result` is None where nothing was left to build."""
 
-    result: BuildResult
+    result: BuildResult | None
+    standing: Standing
     problems: tuple[Problem, ...]
 
     @property
@@ -70,39 +77,118 @@ class _Watch:
         self._report(event)
 
 
-def build_night(request: Request, project: Project, updated: Updated, report: Reporter, *, night: str) -> Made:
-    """Build; where an update broke a component, build once more without it. Errors: those of build."""
+def build_night(
+    request: Request,
+    project: Project,
+    updated: Updated,
+    report: Reporter,
+    *,
+    night: str,
+    standing: Callable[[], Standing] = Standing,
+) -> Made:
+    """Build; where an update broke a component, build once more without it. Errors: those of build and `standing`."""
     asked = tuple(each.id for stack in project.stacks for each in stack.components if each.asked)
     known = tuple(each.id for stack in project.stacks for each in stack.components)
-    first = _build(request, known, report)
-    broken = [change for change in updated.changes if first.failing & {*change.needed_by}]
-    if not broken:
-        return _made(first, asked, updated.changes, {}, first.problems)
-    for change in broken:
-        report(
-            Said(text=f"{change.name}: taken back to {change.before}, {change.after} breaks a build", level="warning")
-        )
-    take_back(request, updated, (change.name for change in broken))
-    second = _build(request, known, report)
-    # What fails with the old entry as well does not fail for the new one: that is tried again another night.
-    guilty = [change for change in broken if not second.failing & {*change.needed_by} & first.failing]
-    lasting = {one.component: one for one in reversed(first.problems) if not one.is_temporary}
-    recipes = recipes_digest(request, project)
-    refused = {
-        change.name: Refused(
-            identity=identity_line(updated.lock.entries[change.name]),
-            recipes=recipes,
-            why=why.summary,
-            since=night,
-            broke=tuple(name for name in change.needed_by if name in lasting),
-        )
-        for change in guilty
-        if (why := next((lasting[one] for one in change.needed_by if one in lasting), None)) is not None
-    }
-    held = {change.name: replace(change, held=_why(change, first.problems)) for change in broken}
-    problems = (*second.problems, *_held(list(held.values()), first, second))
-    changes = tuple(held.get(change.name, change) for change in updated.changes)
-    return _made(second, asked, changes, refused, problems)
+    build = _Build(
+        request=request,
+        project=project,
+        updated=updated,
+        report=report,
+        asked=asked,
+        known=known,
+        night=night,
+        standing=standing,
+    )
+    once = build.run()
+    back = _Back(once=once)
+    # A version is the likelier culprit, and is nobody else's; an entry of rearch.lock may be of many components.
+    for group in ({trial.name for trial in updated.trials}, {*updated.before}):
+        names = {one.name for one in updated.changes if one.name in group and back.once.failing & {*one.needed_by}}
+        if names:
+            back = build.without(back, names)
+    changes = tuple(back.held.get(change.name, change) for change in updated.changes)
+    problems = (*back.once.problems, *_held(list(back.held.values()), once, back.once))
+    made = _made(back.once, asked, changes, {**updated.refused, **back.refused}, problems)
+    return replace(made, told=(*made.told, *_edited(changes)))
+
+
+class _Back(Struct, frozen=True, kw_only=True):
+    """The last build, what was taken back before it, and what of that is refused."""
+
+    once: _Once
+    held: Mapping[str, Change] = {}
+    refused: Mapping[str, Refused] = {}
+
+
+class _Build(Struct, frozen=True, kw_only=True):
+    """How to build, again and again. `standing` says, each time, what need not be built."""
+
+    request: Request
+    project: Project
+    updated: Updated
+    report: Reporter
+    asked: Sequence[str]
+    known: Sequence[str]
+    night: str
+    standing: Callable[[], Standing]
+
+    def run(self) -> _Once:
+        standing = self.standing()
+        left = remaining(self.request, self.asked, standing)
+        if left is None:
+            return _Once(result=None, standing=standing, problems=())
+        watch = _Watch(self.report)
+        result = recorded_build(replace(left, keep_going=True, update=False), watch)
+        problems = (*_failures(watch, self.known), *_errors(result.errors))
+        return _Once(result=result, standing=standing, problems=tuple(problems))
+
+    def without(self, back: _Back, names: Collection[str]) -> _Back:
+        """Take these changes back, and build again. What fails without a change as well does not fail for it: that is
+        tried again another night."""
+        first, names = back.once, self.updated.together(names)
+        broken = [change for change in self.updated.changes if change.name in names]
+        for one in broken:
+            text = f"{one.name}: taken back to {one.before}, {one.after} breaks a build"
+            self.report(Said(text=text, level="warning"))
+        take_back(self.request, self.updated, names)
+        second = self.run()
+        guilty = [change for change in broken if not second.failing & {*change.needed_by} & first.failing]
+        held = {change.name: replace(change, held=_why(change, first.problems)) for change in broken}
+        refused = self._refused(guilty, first.problems)
+        return _Back(once=second, held={**back.held, **held}, refused={**back.refused, **refused})
+
+    def _refused(self, guilty: Iterable[Change], problems: Sequence[Problem]) -> Mapping[str, Refused]:
+        """What is not to be tried again; what failed for a reason that may pass is."""
+        lasting = {one.component: one for one in reversed(problems) if not one.is_temporary}
+        return {
+            change.name: Refused(
+                identity=self.updated.identity(change.name),
+                recipes=recipes_digest(self.request, self.project, change.needed_by),
+                why=lasting[broke[0]].summary,
+                since=self.night,
+                broke=broke,
+            )
+            for change in guilty
+            if (broke := tuple(name for name in change.needed_by if name in lasting))
+        }
+
+
+def remaining(request: Request, asked: Sequence[str], standing: Standing) -> Request | None:
+    """The request without what stands; None where nothing is left of it."""
+    if not standing.components:
+        return request
+    left = tuple(name for name in asked if name not in standing.components)
+    return replace(request, only=left) if left else None
+
+
+def _edited(changes: Iterable[Change]) -> Iterator[str]:
+    """Files that somebody else has to commit."""
+    for change in changes:
+        if change.files and not change.held:
+            yield (
+                f"{change.name}: {change.before} -> {change.after}, {' and '.join((*change.files, LOCK))} edited: "
+                "commit them"
+            )
 
 
 def _made(
@@ -112,14 +198,16 @@ def _made(
     refused: Mapping[str, Refused],
     problems: tuple[Problem, ...],
 ) -> Made:
-    indexes = {index.step.step.id.subject.partition("+")[0] for index in once.result.indexes}
+    built = once.result.indexes if once.result is not None else ()
+    indexes = {index.step.step.id.subject.partition("+")[0] for index in built}
     return Made(
         images=tuple(name for name in asked if name in indexes and name not in once.failing),
         whole=tuple(name for name in asked if name not in once.failing),
         changes=changes,
         refused=refused,
         problems=problems,
-        told=_not_started(once.result),
+        told=_not_started(once.result) if once.result is not None else (),
+        standing=once.standing,
     )
 
 
@@ -127,13 +215,6 @@ def _not_started(result: BuildResult) -> tuple[str, ...]:
     from rearch.app.build import not_run
 
     return tuple(f"{name}: not run, this host cannot" for name in not_run(result.results, result.indexes))
-
-
-def _build(request: Request, known: Sequence[str], report: Reporter) -> _Once:
-    watch = _Watch(report)
-    result = recorded_build(replace(request, keep_going=True, update=False), watch)
-    problems = (*_failures(watch, known), *_errors(result.errors))
-    return _Once(result=result, problems=tuple(problems))
 
 
 def _failures(watch: _Watch, known: Sequence[str]) -> Iterator[Problem]:
@@ -156,7 +237,9 @@ def _errors(errors: Sequence[RearchError]) -> Iterator[Problem]:
 
 
 def _why(change: Change, problems: Sequence[Problem]) -> str:
-    return next(one.summary for one in problems if one.component in change.needed_by)
+    """Of one that was only taken back with another, nothing failed."""
+    found = (one.summary for one in problems if one.component in change.needed_by)
+    return next(found, "it is written on a line with a version that was taken back")
 
 
 def _held(changes: Sequence[Change], first: _Once, second: _Once) -> Iterator[Problem]:

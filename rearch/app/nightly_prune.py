@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from rearch.app.nightly_publish import Place
 from rearch.errors import RearchError, StepError
 from rearch.model.reference import Reference
 from rearch.oci.types import INDEXES, Index, read_document
 from rearch.registry.errors import NotInRegistry
 from rearch.registry.push import RegistryPusher
 from rearch.registry.push_errors import CannotDelete
-from rearch.upkeep.nightly import Problem, Removed, Stage, problem_of
-from rearch.upkeep.prune import LiveManifest, PrunePlan, PrunePolicy, old_tags, plan_prune
+from rearch.upkeep.nightly import Place, Problem, Removed, Stage, problem_of
+from rearch.upkeep.prune import LiveManifest, PrunePlan, PrunePolicy, old_tags, pause, plan_prune
 
 if TYPE_CHECKING:
     from rearch.registry.client import RegistryClient
@@ -33,6 +32,18 @@ class TooDeep(StepError):
     def __init__(self, name: str) -> None:
         self.name = name
         super().__init__(f"{name} joins indexes that join indexes, and so on", hint="remove that tag by hand")
+
+
+class LongPause(StepError):
+    """The last night is so long ago that the clock may be wrong: then everything would look old."""
+
+    def __init__(self, repository: str, days: int, today: date) -> None:
+        self.repository = repository
+        self.days = days
+        super().__init__(
+            f"{repository}: nothing is removed, for the night before {today} is {days} days older",
+            hint="where the clock is right, `--prune-apply` removes what is old",
+        )
 
 
 class Pruned(Struct, frozen=True, kw_only=True):
@@ -62,6 +73,8 @@ def prune(
                 removed += [
                     Removed(reference=_reference(place, tag).name, digest=digest) for tag, digest in plan.tags.items()
                 ]
+        except LongPause as error:
+            told.append(f"{error.summary}: {error.hint}")
         except CannotDelete as error:
             deaf.add(place.registry)
             told.append(f"{place.registry} does not delete: old tags stay ({error.said})")
@@ -73,6 +86,9 @@ def prune(
 def _plan(client: RegistryClient, pusher: RegistryPusher, place: Place, policy: PrunePolicy, today: date) -> PrunePlan:
     """Without an old tag nothing more than the list of tags is asked for."""
     tags = tuple(pusher.tags(_reference(place, "latest")))
+    days = pause(tags, policy, today)
+    if days:
+        raise LongPause(_reference(place, "latest").repository, days, today)
     old = old_tags(tags, policy, today)
     return plan_prune(old, _live(client, place, tags) if old else {})
 

@@ -20,20 +20,14 @@ from rearch.errors import RearchError, StepError
 from rearch.planning.publish_targets import RegistryTarget
 from rearch.planning.publish_values import TagAction
 from rearch.report import silent
-from rearch.upkeep.nightly import Problem, Stage, Tagged, candidates, problem_of
+from rearch.upkeep.nightly import Place, Problem, Stage, Tagged, candidates, problem_of
 
 if TYPE_CHECKING:
     from rearch.app.request import Request
     from rearch.planning.publish_values import PlannedImage
     from rearch.publishing.outcome import Outcome, PublishResult
     from rearch.report import Reporter
-
-
-class Place(Struct, frozen=True, kw_only=True):
-    """A repository of a registry."""
-
-    registry: str
-    repository: str
+    from rearch.reporting.record import Reference
 
 
 class Sent(Struct, frozen=True, kw_only=True):
@@ -43,6 +37,18 @@ class Sent(Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
     places: Mapping[str, tuple[Place, ...]] = {}
     fresh: tuple[str, ...] = ()
+
+
+def joined(one: Sent | None, other: Sent) -> Sent:
+    """Of different components."""
+    if one is None:
+        return other
+    return Sent(
+        tags=(*one.tags, *other.tags),
+        problems=(*one.problems, *other.problems),
+        places={**one.places, **other.places},
+        fresh=(*one.fresh, *other.fresh),
+    )
 
 
 class NoFreeTag(StepError):
@@ -70,7 +76,7 @@ class _Seen(Struct, frozen=True, kw_only=True):
 
 class NightlyPublish(Struct, frozen=True, kw_only=True):
     """How to publish. `begun`: dated tags of publishes that did not come to their end; `begin` is told, before
-    anything is sent, which tags will be set."""
+    anything is sent, which tags will be set. `standing`: what was not built, for the record."""
 
     request: Request
     to: tuple[str, ...]
@@ -78,6 +84,7 @@ class NightlyPublish(Struct, frozen=True, kw_only=True):
     day: date
     begun: Mapping[str, Begun]
     begin: Callable[[Mapping[str, Begun]], None]
+    standing: tuple[Reference, ...] = ()
 
     def look(self, components: Sequence[str], report: Reporter) -> Sent:
         """What would be published: nothing is sent."""
@@ -98,7 +105,9 @@ class NightlyPublish(Struct, frozen=True, kw_only=True):
         fresh: list[str] = []
         for dated, names in self._dated(seen, problems).items():
             self.begin({name: Begun(digest=seen.digests[name], tag=dated) for name in names})
-            result = recorded_publish(self._only(names), self._order((dated, self.channel)), report)
+            result = recorded_publish(
+                self._only(names), self._order((dated, self.channel)), report, standing=self.standing
+            )
             tags += _tags(result)
             problems += _problems(result)
             fresh += [one.component for one in result.outcomes if one.tags]

@@ -1,4 +1,4 @@
-"""`nightly`, first part: bring rearch.lock up to date by a policy, and take back what does not build.
+"""`nightly`, first part: bring versions and rearch.lock up to date by policies, and take back what does not build.
 
 A name that cannot be resolved keeps its entry. A tag that names another commit than the locked one is told and left as
 it is, unless the policy is `all`: a branch is made to move, a tag is not.
@@ -7,15 +7,20 @@ it is, unless the policy is `all`: a branch is made to move, a tag is not.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from rearch.app.locking import complete
-from rearch.app.prepare import LOCK, identity_text
+from rearch.app.locking import Resolved, complete
+from rearch.app.nightly_look import Policies, policies_of
+from rearch.app.nightly_recipes import recipes_digest
+from rearch.app.nightly_versions import Taken, Versions, take_versions_back
+from rearch.app.prepare import LOCK, identity_text, load
 from rearch.engine.lockfile import lock_text, read_lock, write_lock
+from rearch.engine.refused import HostError, is_refusal
 from rearch.errors import RearchError
 from rearch.host.sources.git_urls import COMMIT
 from rearch.model.frozen import FrozenDict
@@ -23,6 +28,7 @@ from rearch.model.lock import Entry, GitName, Lock, StatedName
 from rearch.model.source import PinnedGit
 from rearch.planning.names import wanted_names
 from rearch.upkeep.nightly import Change, Problem, Stage, problem_of
+from rearch.upkeep.trial import Trial, entangled
 
 if TYPE_CHECKING:
     from rearch.app.request import Request
@@ -31,18 +37,32 @@ if TYPE_CHECKING:
     from rearch.model.nightly import UpdatePolicy
     from rearch.model.stack import Project
     from rearch.planning.names import Wanted
+    from rearch.report import Reporter
 
 PARALLEL = 8
 
 
 class Updated(Struct, frozen=True, kw_only=True):
     """What the update made. `before` holds the entries to go back to, by name: of this night's changes, and of those
-    of a night that was killed before it had built them."""
+    of a night that was killed before it had built them; `trials` the versions, in the order in which they were taken.
+    `refused` to be remembered: versions whose patches or edits do not apply. `told`: what is no failure."""
 
     lock: Lock
     before: Mapping[str, Entry]
     changes: tuple[Change, ...]
     problems: tuple[Problem, ...]
+    trials: tuple[Trial, ...] = ()
+    refused: Mapping[str, Refused] = {}
+    told: tuple[str, ...] = ()
+
+    def identity(self, name: str) -> str:
+        """What a change made of an entry or a version, as it is remembered where it is refused."""
+        tags = {trial.name: trial.tag for trial in self.trials}
+        return tags[name] if name in tags else identity_line(self.lock.entries[name])
+
+    def together(self, names: Collection[str]) -> frozenset[str]:
+        """These changes, and those that can only be taken back with them."""
+        return frozenset({*names, *(trial.name for trial in entangled(self.trials, names))})
 
 
 class _Asked(Struct, frozen=True, kw_only=True):
@@ -53,38 +73,103 @@ class _Asked(Struct, frozen=True, kw_only=True):
     error: RearchError | None = None
 
 
-def update(
-    request: Request,
-    project: Project,
-    adapters: Adapters,
-    folder: NightlyFolder,
-    *,
-    policy: UpdatePolicy,
-    refused: Mapping[str, Refused],
-    write: bool,
+class Update(Struct, frozen=True, kw_only=True):
+    """How to update. `policy` is of components that say nothing themselves; `refused`: by other nights."""
+
+    request: Request
+    adapters: Adapters
+    folder: NightlyFolder
+    policy: UpdatePolicy
+    refused: Mapping[str, Refused]
+    report: Reporter
+    night: str
+    write: bool
+
+    def run(self, project: Project) -> Updated:
+        """Take newer versions, and resolve again what the policies say; with `write` put it into the recipes and
+        rearch.lock. What goes wrong is in the answer. Errors: BadLock, those of loading the YAML."""
+        policies = policies_of(project, self.policy)
+        taken = self._versions(project, policies)
+        if any(change.files for change in taken.changes) and self.write:
+            project = load(self.request)
+        entries = self._entries(project, policies)
+        return replace(
+            entries,
+            changes=(*taken.changes, *entries.changes),
+            problems=(*taken.problems, *entries.problems),
+            trials=taken.trials,
+            refused=taken.refused,
+            told=(*taken.told, *entries.told),
+        )
+
+    def _versions(self, project: Project, policies: Policies) -> Taken:
+        return Versions(
+            request=self.request,
+            project=project,
+            adapters=self.adapters,
+            folder=self.folder,
+            policies=policies,
+            refused=self.refused,
+            report=self.report,
+            night=self.night,
+            write=self.write,
+        ).take()
+
+    def _entries(self, project: Project, policies: Policies) -> Updated:
+        path = self.request.project / LOCK
+        lock = read_lock(path)
+        untried, torn = self.folder.untried(lock)
+        told = (torn,) if torn else ()
+        wanted = [want for want in wanted_names(project.stacks) if not isinstance(want.name, StatedName)]
+        known = [want for want in wanted if lock.get(want.name) is not None]
+        if self.policy == "none" or project.settings.offline:
+            return _updated(lock, lock, untried, (), told)
+        moving, problems = _moving(known, lock, self.adapters, policies)
+        resolved = complete(lock, moving, self.adapters, update=True, locked=False, keep_going=True)
+        needed = {str(want.name): want.needed_by for want in wanted}
+        if resolved.failed is not None:
+            failures = sorted(resolved.failed.failures.items())
+            problems += [each for name, error in failures for each in _problems(needed[name], error)]
+        after, refusals = self._without(project, lock, resolved)
+        problems += refusals
+        try:
+            self._write(lock, after, untried)
+        except OSError as error:
+            if not is_refusal(error):
+                raise
+            # What was locked before is there still, and can be built.
+            problems.append(problem_of(Stage.UPDATE, "", HostError(f"{LOCK} could not be updated", error)))
+            after = lock
+        return _updated(lock, after, untried, problems, told)
+
+    def _write(self, lock: Lock, after: Lock, untried: Mapping[str, Entry]) -> None:
+        if self.write and lock_text(after) != lock_text(lock):
+            self.folder.begin_trial(Lock(FrozenDict({**lock.entries, **untried})), after)
+            write_lock(self.request.project / LOCK, after)
+
+    def _without(self, project: Project, before: Lock, resolved: Resolved) -> tuple[Lock, list[Problem]]:
+        """Without what another night has refused, as long as the recipes are the same: it is a problem still."""
+        back = {}
+        problems = []
+        for name in resolved.changed:
+            one, entry = self.refused.get(name), resolved.lock.entries[name]
+            if one is None or name not in before.entries or one.identity != identity_line(entry):
+                continue
+            if one.recipes == recipes_digest(self.request, project, entry.needed_by):
+                back[name] = before.entries[name]
+                problems += _still(name, identity_text(resolved.lock, name), one)
+        return Lock(FrozenDict({**resolved.lock.entries, **back})), problems
+
+
+def _still(name: str, what: str, one: Refused) -> list[Problem]:
+    text = f"{name}: {what} is not taken, it did not build on {one.since}: {one.why}"
+    hint = "mend the recipe, then it is tried again"
+    return [Problem(stage=Stage.UPDATE, component=component, summary=text, hint=hint) for component in one.broke]
+
+
+def _updated(
+    before: Lock, after: Lock, untried: Mapping[str, Entry], problems: Iterable[Problem], told: tuple[str, ...]
 ) -> Updated:
-    """Resolve again what the policy says; with `write` put it into rearch.lock. Errors: BadLock, OSError."""
-    path = request.project / LOCK
-    lock = read_lock(path)
-    untried = folder.untried(lock)
-    wanted = [want for want in wanted_names(project.stacks) if not isinstance(want.name, StatedName)]
-    known = [want for want in wanted if lock.get(want.name) is not None]
-    if policy == "none" or project.settings.offline:
-        return _updated(lock, lock, untried, ())
-    moving, problems = _moving(known, lock, adapters, policy)
-    resolved = complete(lock, moving, adapters, update=True, locked=False, keep_going=True)
-    needed = {str(want.name): want.needed_by for want in wanted}
-    if resolved.failed is not None:
-        failures = sorted(resolved.failed.failures.items())
-        problems += [each for name, error in failures for each in _problems(needed[name], error)]
-    after, refusals = _without(lock, resolved.lock, resolved.changed, refused, recipes_digest(request, project))
-    if write and lock_text(after) != lock_text(lock):
-        folder.begin_trial(Lock(FrozenDict({**lock.entries, **untried})), after)
-        write_lock(path, after)
-    return _updated(lock, after, untried, (*problems, *refusals))
-
-
-def _updated(before: Lock, after: Lock, untried: Mapping[str, Entry], problems: Iterable[Problem]) -> Updated:
     old = {name: entry for name, entry in before.entries.items() if after.entries[name].identity != entry.identity}
     whole = Lock(FrozenDict({**before.entries, **old, **untried}))
     names = sorted({*old, *untried})
@@ -102,19 +187,21 @@ def _updated(before: Lock, after: Lock, untried: Mapping[str, Entry], problems: 
         before={name: whole.entries[name] for name in names},
         changes=changes,
         problems=tuple(problems),
+        told=told,
     )
 
 
 def _moving(
-    known: Sequence[Wanted], lock: Lock, adapters: Adapters, policy: UpdatePolicy
+    known: Sequence[Wanted], lock: Lock, adapters: Adapters, policies: Policies
 ) -> tuple[list[Wanted], list[Problem]]:
     """What is to be resolved again, and what is wrong with git sources that are not."""
-    if policy == "all":
-        return list(known), []
-    sources = [want for want in known if isinstance(want.name, GitName)]
+    moves = {str(want.name): policies.for_entry(want.needed_by) for want in known}
+    known = [want for want in known if moves[str(want.name)] != "none"]
+    whole = [want for want in known if moves[str(want.name)] == "all"]
+    sources = [want for want in known if isinstance(want.name, GitName) and want not in whole]
     with ThreadPoolExecutor(PARALLEL, thread_name_prefix="ask") as pool:
         asked = list(pool.map(lambda want: _ask(want, lock, adapters), sources))
-    others = [want for want in known if not isinstance(want.name, GitName)]
+    others = [want for want in known if not isinstance(want.name, GitName) or want in whole]
     problems = [each for one in asked if one.error is not None for each in _problems(one.want.needed_by, one.error)]
     return [*others, *(one.want for one in asked if one.moves)], problems
 
@@ -139,45 +226,18 @@ def _problems(components: Iterable[str], error: RearchError) -> list[Problem]:
     return [problem_of(Stage.UPDATE, component, error) for component in components]
 
 
-def _without(
-    before: Lock, after: Lock, changed: Iterable[str], refused: Mapping[str, Refused], recipes: str
-) -> tuple[Lock, list[Problem]]:
-    """Without what another night has refused, as long as the recipes are the same: it is a problem still."""
-    back = {}
-    problems = []
-    for name in changed:
-        one = refused.get(name)
-        if one is None or name not in before.entries or one.recipes != recipes:
-            continue
-        if one.identity == identity_line(after.entries[name]):
-            back[name] = before.entries[name]
-            text = f"{name}: {identity_text(after, name)} is not taken, it did not build on {one.since}: {one.why}"
-            hint = "mend the recipe, then it is tried again"
-            problems += [
-                Problem(stage=Stage.UPDATE, component=component, summary=text, hint=hint) for component in one.broke
-            ]
-    return Lock(FrozenDict({**after.entries, **back})), problems
-
-
 def identity_line(entry: Entry) -> str:
     """What an entry is, without who needs it, as a digest of the text in rearch.lock."""
     text = lock_text(Lock(FrozenDict({"": Entry(identity=entry.identity, needed_by=())})))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def recipes_digest(request: Request, project: Project) -> str:
-    """Of every YAML file, patch and template that was read for these stacks."""
-    found = hashlib.sha256()
-    for name in sorted(project.files):
-        path = request.project / name
-        found.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode() if path.is_file() else b"")
-    for stack in project.stacks:
-        for component in stack.components:
-            found.update("".join(f"{patch.path}\0{patch.digest}\n" for patch in component.patches).encode())
-    return found.hexdigest()
+def take_back(request: Request, updated: Updated, names: Collection[str]) -> None:
+    """Put these changes as they were into the recipes and rearch.lock.
 
-
-def take_back(request: Request, updated: Updated, names: Iterable[str]) -> None:
-    """Put these entries as they were into rearch.lock. Errors: OSError."""
-    back = {name: updated.before[name] for name in names}
-    write_lock(request.project / LOCK, Lock(FrozenDict({**updated.lock.entries, **back})))
+    Errors: BadLock, ChangedMeanwhile, ConfigProblems, OSError.
+    """
+    take_versions_back(request, [trial for trial in updated.trials if trial.name in names], updated.trials)
+    path = request.project / LOCK
+    back = {name: entry for name, entry in updated.before.items() if name in names}
+    write_lock(path, Lock(FrozenDict({**read_lock(path).entries, **back})))

@@ -74,7 +74,7 @@ def publish(request: Request, order: PublishOrder, report: Reporter) -> PublishR
 def _refuse(request: Request, order: PublishOrder, settings: Settings) -> None:
     """What the flags alone show to be impossible, before anything is read. Errors: OfflineRegistry, NoRoomForRefs."""
     if settings.offline:
-        _refuse_registries(_target(text, request.project) for text in order.to)
+        _refuse_registries(target_at(text, request.project) for text in order.to)
     if order.image_refs is not None:
         check_image_refs(order.image_refs)
 
@@ -145,7 +145,7 @@ def _stacks(built: Sequence[Built], request: Request, order: PublishOrder) -> Ma
 def _options(request: Request, order: PublishOrder, stack: PublishSettings, base: Path) -> PublishOptions:
     """A flag wins over what the stack says; folders are relative to where they are named."""
     return PublishOptions(
-        targets=tuple(dict.fromkeys(_target(text, base) for text in order.to or stack.to)),
+        targets=tuple(dict.fromkeys(target_at(text, base) for text in order.to or stack.to)),
         tags=order.tags or stack.tags,
         per_arch=order.per_arch or stack.per_arch,
         merge=order.merge or stack.merge,
@@ -162,7 +162,8 @@ def _time(request: Request) -> int | None:
     return source_date_epoch(request.environment)
 
 
-def _target(text: str, base: Path) -> Target:
+def target_at(text: str, base: Path) -> Target:
+    """A target as it was written; a folder is below `base`. Errors: BadTarget."""
     target = parse_target(text)
     if isinstance(target, LayoutTarget):
         return replace(target, path=str(base / Path(target.path).expanduser()))

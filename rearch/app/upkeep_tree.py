@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from rearch.app.sources import Sources
 from rearch.app.wiring import Adapters
+from rearch.engine.scratch import scratch as scratch_folder
 from rearch.errors import HostileInputError, RearchError, StepError
 from rearch.formats.edit import EditTools, apply_edit
 from rearch.formats.patch import PatchText, apply_patch
-from rearch.formats.tree import remove_tree
 from rearch.model.command import Command, Completed
 from rearch.model.recipe import Edit
 from rearch.model.source import PinnedSource
@@ -35,17 +35,14 @@ class Tried(Struct, frozen=True, kw_only=True):
 @contextmanager
 def workspace(adapters: Adapters) -> Iterator[Workspace]:
     """A workspace as a step has one, gone at the end."""
-    place = adapters.cache / "upkeep"
-    place.mkdir(parents=True, exist_ok=True)
-    top = Path(tempfile.mkdtemp(dir=place))
-    files, scratch, caches = (top / name for name in ("files", "scratch", "caches"))
-    for folder in (files, scratch, caches):
-        folder.mkdir()
 
     def run(command: Command) -> Completed:
         return adapters.run_command(command, io.BytesIO(), adapters.settings.limits.values.log_bytes)
 
-    try:
+    with scratch_folder(adapters.cache) as top:
+        files, scratch, caches = (top / name for name in ("files", "scratch", "caches"))
+        for folder in (files, scratch, caches):
+            folder.mkdir()
         yield Workspace(
             files=files,
             scratch=scratch,
@@ -57,8 +54,6 @@ def workspace(adapters: Adapters) -> Iterator[Workspace]:
             progress=lambda *_: None,
             limits=adapters.settings.limits.values,
         )
-    finally:
-        remove_tree(top)
 
 
 @contextmanager

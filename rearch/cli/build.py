@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from invoke import Context, task
 
 from rearch.cli.door import answer, environment, guarded, project_root, say, words
-from rearch.engine.stamp import Stamp
+from rearch.engine.stamp import Settled, Stamp
 from rearch.errors import RearchError, UsageError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def make_request(
     flags = {name: rest.pop(name) for name in ("jobs", "offline", "output") if rest.get(name)}
     rest = {name: value for name, value in rest.items() if name not in ("jobs", "offline", "output")}
     return Request(
-        project=project_root(context, project),
+        project=_mended(project_root(context, project)),
         stacks=words(given["stack"]) or None,
         platforms=parse_platforms(f"{given['arch']},{given['platform']}") or None,
         only=words(given["only"]),
@@ -73,6 +73,16 @@ def make_request(
         environment=environment(),
         **rest,  # type: ignore[arg-type]
     )
+
+
+def _mended(root: Path) -> Path:
+    """What a killed run left half written is as before, whatever is asked for next. Errors: BadJournal, CannotUndo."""
+    if (root / ".rearch.undo").exists():  # engine.undo.JOURNAL, which costs start-up
+        from rearch.engine.undo import undo
+
+        for line in undo(root).lines(root):
+            say(line)
+    return root
 
 
 def _not_empty(flag: str, value: Given) -> str:
@@ -162,9 +172,9 @@ def _build(request: Request, stamp: Stamp, *, progress: str, verbose: bool, juni
     except RearchError as error:
         _show_errors((), (error,), progress)
         return int(error.exit_code)
-    if result.is_settled:
-        said = (plan_line(result.plan), *result.answers)
-        stamp.leave(watched=result.watched, results=result.records, answer=said)
+    if result.is_settled and result.run is not None:
+        settled = Settled((plan_line(result.plan), *result.answers), result.run, len(result.plan.steps))
+        stamp.leave(watched=result.watched, results=result.records, settled=settled)
     warn_not_run(result, report)
     for line in result.answers:
         answer(line)
@@ -188,12 +198,17 @@ def _show_errors(failed: Iterable[Failed], errors: Iterable[RearchError], progre
 
 def _as_before(stamp: Stamp, progress: str) -> bool:
     """Say again what the last build said, if nothing at all has changed since."""
-    answers = stamp.answer()
-    if answers is None:
+    from rearch.app.again import note_again
+
+    settled = stamp.settled()
+    if settled is None:
         return False
+    warning = note_again(settled)
     if progress != "quiet":
-        say(answers[0])
-    for line in answers[1:]:
+        say(settled.answer[0])
+    if warning:
+        say(f"warning: {warning}")
+    for line in settled.answer[1:]:
         answer(line)
     return True
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     help={
         "to": "where images go: registry/prefix, or oci:FOLDER; may be given again; default: rearch.yaml, the stacks",
         "no-publish": "stop before anything is published",
-        "policy": "what of rearch.lock is resolved again: none, branches or all; default: rearch.yaml",
+        "policy": "what is brought up to date: none, branches, patch, minor or all; default: rearch.yaml",
         "prune-keep": "newest dated tags of a repository that are kept",
         "prune-age": "younger dated tags are kept, too: 30d, 12h",
         "prune-apply": "remove old dated tags, everywhere; else it is told what would be removed",
@@ -133,7 +133,8 @@ def _sum(night: Night, order: NightlyOrder) -> str:
     held = sum(bool(change.held) for change in night.updates)
     parts = [
         f"{len(night.updates) - held} updated" + (f", {held} held back" if held else ""),
-        f"{len(night.whole)} of {len(night.components)} whole",
+        f"{len(night.whole)} of {len(night.components)} whole"
+        + (f", {len(night.as_published)} as published" if night.as_published else ""),
         f"{len(night.new_tags)} tags {'to set' if order.dry_run else 'set'}" if order.publish else "not published",
     ]
     ending = f"{len(night.problems)} problems" if night.problems else "nothing failed"

@@ -1,8 +1,8 @@
 """What the nightly job keeps below output/.rearch/nightly/, and the lock that lets one of them run at a time.
 
 `state.json`: what people were told, updates that were refused, dated tags of a publish that has begun.
-`before.lock`, `after.lock`: rearch.lock around an update whose build has not come to its end. A run that was killed
-leaves them, and the next one knows by them what it may go back to.
+`before.lock`, `after.lock`: rearch.lock around an update whose build has not come to its end; `versions.json`: the
+versions that were taken in it. A run that was killed leaves them, and the next one knows what it may go back to.
 """
 
 from __future__ import annotations
@@ -11,31 +11,36 @@ import fcntl
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from rearch.engine.durable import write_whole
-from rearch.engine.lockfile import read_lock, write_lock
+from rearch.engine.lockfile import BadLock, lock_text, parse_lock, read_lock, write_lock
 from rearch.engine.refused import make_folder
 from rearch.errors import TemporaryError
 from rearch.model.lock import Entry, Lock
 from rearch.model.typed import Undecodable, decode_json
+from rearch.upkeep.bump import Edited
 from rearch.upkeep.nightly import Night
 from rearch.upkeep.notify import Told
+from rearch.upkeep.trial import Trial
 
 FOLDER = Path(".rearch") / "nightly"
 RECORD = "nightly.json"
 _FORMAT = 1
+_REMEMBERED = 1000
 
 
 class Refused(Struct, frozen=True, kw_only=True):
-    """An update that did not build. `identity`: what was refused, as rearch.lock writes it; `recipes`: digest of the
-    recipes then, since with other ones it may build; `why` in a line; `since`: the night; `broke`: the components."""
+    """An update that did not build. `identity`: what was refused, as rearch.lock writes it, or a tag; `recipes`: digest
+    of the recipes then, since with other ones it may build; `why` in a line; `since`: the night; `broke`: the
+    components."""
 
     identity: str
     recipes: str
@@ -52,12 +57,38 @@ class Begun(Struct, frozen=True, kw_only=True):
 
 
 class NightlyState(Struct, frozen=True, kw_only=True):
-    """`refused` by name of an entry, `begun` by component."""
+    """`refused` by name of an entry or of a version's change, `begun` by component. `order`: dated tags in the order in
+    which their publishing began, which a clock that was set back does not change."""
 
     format: int = _FORMAT
     told: Told = field(default_factory=Told)
     refused: Mapping[str, Refused] = field(default_factory=dict)
     begun: Mapping[str, Begun] = field(default_factory=dict)
+    order: tuple[str, ...] = ()
+
+    def with_begun(self, begun: Mapping[str, Begun]) -> NightlyState:
+        """A publish begins."""
+        tags = sorted({one.tag for one in begun.values()})
+        order = (*(tag for tag in self.order if tag not in tags), *tags)[-_REMEMBERED:]
+        return replace(self, begun=dict(sorted({**self.begun, **begun}.items())), order=order)
+
+
+class _Version(Struct, frozen=True, kw_only=True):
+    """A trial on disk. `lost`: as a file rearch.lock."""
+
+    component: str
+    old: str
+    new: str
+    tag: str
+    moved: tuple[str, ...]
+    edits: tuple[Edited, ...]
+    lost: str
+    gained: tuple[str, ...]
+
+
+class _Versions(Struct, frozen=True, kw_only=True):
+    format: int = _FORMAT
+    versions: tuple[_Version, ...] = ()
 
 
 class Holder(Struct, frozen=True, kw_only=True):
@@ -156,14 +187,45 @@ class NightlyFolder:
 
     def end_trial(self) -> None:
         """The update was built, or taken back."""
-        for name in ("after.lock", "before.lock"):
+        for name in ("after.lock", "before.lock", "versions.json"):
             (self._folder / name).unlink(missing_ok=True)
 
-    def untried(self, lock: Lock) -> Mapping[str, Entry]:
+    def keep_versions(self, trials: Iterable[Trial]) -> None:
+        """Remember versions before the recipes are edited, in the order in which they are taken. Errors: OSError."""
+        kept = tuple(
+            _Version(
+                component=one.component,
+                old=one.old,
+                new=one.new,
+                tag=one.tag,
+                moved=one.moved,
+                edits=one.edits,
+                lost=lock_text(one.lost),
+                gained=one.gained,
+            )
+            for one in trials
+        )
+        write_whole(self._folder / "versions.json", _json(_Versions(versions=kept)))
+
+    def versions(self) -> tuple[tuple[Trial, ...], str]:
+        """Versions that no build has tried to its end, and a line for people where the file was torn."""
+        path = self._folder / "versions.json"
+        try:
+            found = decode_json(path.read_bytes(), _Versions)
+            return tuple(_trial(path, one) for one in found.versions), ""
+        except FileNotFoundError:
+            return (), ""
+        except (Undecodable, RecursionError, BadLock) as error:
+            return (), f"{path} is torn, and left aside: a version of the last night may stand untried ({error})"
+
+    def untried(self, lock: Lock) -> tuple[Mapping[str, Entry], str]:
         """Entries as they were before an update that no build has tried to its end, where rearch.lock still has what
-        that update made of them. Errors: BadLock."""
-        before, after = read_lock(self._folder / "before.lock"), read_lock(self._folder / "after.lock")
-        return {
+        that update made of them; and a line for people where that cannot be read."""
+        try:
+            before, after = read_lock(self._folder / "before.lock"), read_lock(self._folder / "after.lock")
+        except BadLock as error:
+            return {}, f"what the last night updated may stand untried: {error.summary}; it is left aside"
+        found = {
             name: entry
             for name, entry in before.entries.items()
             if name in after.entries
@@ -171,6 +233,20 @@ class NightlyFolder:
             and name in lock.entries
             and lock.entries[name].identity == after.entries[name].identity
         }
+        return found, ""
+
+
+def _trial(path: Path, kept: _Version) -> Trial:
+    return Trial(
+        component=kept.component,
+        old=kept.old,
+        new=kept.new,
+        tag=kept.tag,
+        moved=kept.moved,
+        edits=kept.edits,
+        lost=parse_lock(path, kept.lost),
+        gained=kept.gained,
+    )
 
 
 def _json(value: object) -> bytes:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from rearch.model.base import Count, Flag, FullText, Model, Says, Span, Text, Variable
 from rearch.model.tag import TAG_RULE, is_tag
 
-UpdatePolicy = Literal["none", "branches", "all"]
+UpdatePolicy = Literal["none", "branches", "patch", "minor", "all"]
 NotifyPolicy = Literal["change", "always", "never"]
 _DATED = len("-2024-05-17-99_arm_v6")
 
@@ -28,8 +28,10 @@ class NightlySettings(Model):
 
     update: UpdatePolicy = Field(
         default="branches",
-        description="What of rearch.lock is resolved again: nothing; `branches`: what is named by something that moves "
-        "(branches, tags of base images, Debian packages); `all`: tags that have moved, too.",
+        description="What is brought up to date: nothing; `branches`: entries of rearch.lock that are named by "
+        "something that moves (branches, tags of base images, Debian packages); `patch` and `minor`: newer versions of "
+        "that line as well, as `bump` takes them; `all`: tags that have moved as well, but no newer versions. "
+        "A recipe's `watch.update` says otherwise.",
     )
     to: tuple[FullText, ...] = Field(
         default=(), description="Where nightly images go; left out: where `publish` sends those of each stack."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from msgspec import Struct
 
+from rearch.model.frozen import NOTHING
 from rearch.model.key import outside_key
 from rearch.model.platform import Platform
 from rearch.model.source import DebianPackage
@@ -77,7 +78,7 @@ class ImageInputs(Struct, frozen=True, kw_only=True):
 
     `template` is where the text can be read: errors name its lines. `stages` maps names that FROM can use to roles in
     `needs`; what is not there is no image, but for scratch. `engine` is where the docker builder works, empty for the
-    environment's.
+    environment's. `made_from`: for a label of the image, where its types have no annotations (planning/inputs.py).
     """
 
     OUTSIDE_KEY: ClassVar[Mapping[str, str]] = outside_key(
@@ -97,6 +98,7 @@ class ImageInputs(Struct, frozen=True, kw_only=True):
     media_types: Literal["oci", "docker"]
     compression: Literal["gzip", "zstd"]
     source_date_epoch: int
+    made_from: str = ""
 
 
 class AuditInputs(Struct, frozen=True, kw_only=True):
@@ -115,10 +117,12 @@ class ImageSmokeInputs(Struct, frozen=True, kw_only=True):
 
 
 class IndexInputs(Struct, frozen=True, kw_only=True):
-    """The index over the images of the roles `image <platform>`; `tag` is its name in the layout."""
+    """The index over the images of the roles `image <platform>`; `tag` is its name in the layout. `made_from`: platform
+    -> digest over the inputs of its image and checks (planning/inputs.py), where the index can say it."""
 
     repository: str
     tag: str
     platforms: tuple[Platform, ...]
     annotations: Mapping[str, str]
     media_types: Literal["oci", "docker"]
+    made_from: Mapping[str, str] = NOTHING

@@ -1,4 +1,4 @@
-"""What `outdated` and `bump` take for a newer version of a component: a recipe's `watch`."""
+"""What `outdated` and `bump` take for a newer version of a component, and `nightly` by itself: a recipe's `watch`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from rearch.model.base import Fault, Flag, FullText, Model, refuse
+from rearch.model.nightly import UpdatePolicy
 from rearch.model.smoke import Regex
 
 Scheme = Literal["semver", "pep440", "debian", "date", "any"]
 
 
 class Watch(Model):
-    """Which upstream tags are versions, and how they are ordered."""
+    """Which upstream tags are versions, how they are ordered, and which of them a night takes."""
 
     git: FullText | None = Field(
         default=None, description="Repository whose tags are looked at; left out: that of the source, if it is git."
@@ -31,6 +32,12 @@ class Watch(Model):
     )
     pre: Flag | None = Field(
         default=None, description="Whether pre-releases count; left out: only where the current version is one."
+    )
+    update: UpdatePolicy | None = Field(
+        default=None,
+        description="What `nightly` brings up to date of this component; left out: as `nightly.update` of rearch.yaml "
+        "or `--policy` says. `--policy none` wins over it. An entry of rearch.lock that several components need moves "
+        "as the most careful of them says.",
     )
 
     @model_validator(mode="after")

@@ -30,6 +30,7 @@ from rearch.planning.expand import Expander, source_time
 from rearch.planning.facts import Facts
 from rearch.planning.graph_smoke import checks_here
 from rearch.planning.images import component_images
+from rearch.planning.inputs import InputsDigests
 from rearch.planning.names import pinned_source, pinned_sysroot, sysroot_packages
 
 
@@ -43,9 +44,10 @@ def steps_of(components: Iterable[Component], facts: Facts) -> tuple[Step, ...]:
     for component in components:
         for step in _component_steps(component, facts):
             steps.setdefault(step.id, step)
+    digests = InputsDigests(steps)
     for component in components:
         if component.asked and component.recipe.image is not None:
-            for step in component_images(component, facts, steps):
+            for step in component_images(component, facts, steps, digests):
                 steps.setdefault(step.id, step)
     return tuple(steps.values())
 

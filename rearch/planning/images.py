@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rearch.errors import UsageError
 from rearch.model.frozen import FrozenDict
@@ -27,6 +28,7 @@ from rearch.planning.image_values import (
     template_values,
     toolchain_annotation,
 )
+from rearch.planning.inputs import InputsDigests
 from rearch.planning.names import pinned_source
 
 
@@ -52,6 +54,7 @@ class OnPlatform(Struct, frozen=True, kw_only=True):
     expand: Expander
     facts: Facts
     tree: StepId
+    digests: InputsDigests
 
     def id(self, kind: StepKind) -> StepId:
         return StepId(kind, self.component.id, self.platform)
@@ -62,8 +65,11 @@ class OnPlatform(Struct, frozen=True, kw_only=True):
         return source_time(self.source, self.facts.epoch) or 0
 
 
-def component_images(component: Component, facts: Facts, before: Mapping[StepId, Step]) -> Iterator[Step]:
-    """A component's images on all its platforms, then the index. `before`: the steps that there are already."""
+def component_images(
+    component: Component, facts: Facts, before: Mapping[StepId, Step], digests: InputsDigests
+) -> Iterator[Step]:
+    """A component's images on all its platforms, then the index. `before`: the steps that there are already; `digests`
+    knows them, and each that is yielded once the next is asked for."""
     source = pinned_source(component, facts.lock, facts.local_digests)
     tree = StepId(StepKind.PATCH, component.id)
     known, ons = set(before), []
@@ -79,6 +85,7 @@ def component_images(component: Component, facts: Facts, before: Mapping[StepId,
             expand=expand,
             facts=facts,
             tree=tree,
+            digests=digests,
         )
         ons.append(on)
         for step in image_steps(on):
@@ -137,7 +144,10 @@ def _image_step(on: OnPlatform, bases: Sequence[Step]) -> Step:
         compression=on.image.compression,
         source_date_epoch=on.epoch,
     )
-    return Step(id=on.id(StepKind.IMAGE), inputs=inputs, needs=FrozenDict(needs))
+    step = Step(id=on.id(StepKind.IMAGE), inputs=inputs, needs=FrozenDict(needs))
+    made_from = on.digests.of(step)
+    # Docker's types have no annotations: there the image itself says it, and else the index (index_step).
+    return step if on.image.media_types == "oci" else replace(step, inputs=replace(inputs, made_from=made_from))
 
 
 def upkeep_annotations(ons: Sequence[OnPlatform]) -> dict[str, str]:
@@ -213,8 +223,17 @@ def index_step(ons: Sequence[OnPlatform], known: Collection[StepId]) -> Step:
         platforms=tuple(sorted((on.platform for on in ons), key=PLATFORMS.index)),
         annotations=FrozenDict({**annotations, **first.expand.mapping(first.image.annotations)}),
         media_types=first.image.media_types,
+        made_from=FrozenDict(_made_from(ons, known) if first.image.media_types == "oci" else {}),
     )
     return Step(id=StepId(StepKind.INDEX, component.id), inputs=inputs, needs=FrozenDict(needs))
+
+
+def _made_from(ons: Iterable[OnPlatform], known: Collection[StepId]) -> Iterator[tuple[str, str]]:
+    """What each platform's image was made from, and which checks it has passed; and what no image says, but the index:
+    its base's own index."""
+    for on in ons:
+        needs = [(role, step) for role, step in _index_needs(on) if step in known]
+        yield str(on.platform), on.digests.together(needs, index_annotations(on.image.base, on.facts.lock))
 
 
 def _index_needs(on: OnPlatform) -> Iterator[tuple[str, StepId]]:

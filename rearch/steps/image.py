@@ -7,6 +7,7 @@ from pathlib import Path
 from rearch.model.frozen import FrozenDict
 from rearch.model.step_images import ImageInputs
 from rearch.oci.layout import put_bytes, start_layout, write_index_json
+from rearch.oci.made_from import labelled
 from rearch.oci.order import BuiltImage, ImageOrder
 from rearch.oci.types import (
     DOCKER_CONFIG,
@@ -75,7 +76,9 @@ def _order(inputs: ImageInputs, work: Workspace) -> ImageOrder:
 def _manifest(built: BuiltImage, inputs: ImageInputs, layout: Path) -> Descriptor:
     """Write config and manifest; Docker's types have no place for annotations."""
     docker = inputs.media_types == "docker"
-    config = put_bytes(layout, document_bytes(built.config), DOCKER_CONFIG if docker else OCI_CONFIG)
+    # Not a line of the Dockerfile, which every engine would have to build: whoever built it, it is written here.
+    document = document_bytes(labelled(built.config, inputs.made_from))
+    config = put_bytes(layout, document, DOCKER_CONFIG if docker else OCI_CONFIG)
     media_type = DOCKER_MANIFEST if docker else OCI_MANIFEST
     manifest = Manifest(
         media_type=media_type,

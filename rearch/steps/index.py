@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from rearch.model.platform import Platform
 from rearch.model.step_images import IndexInputs
 from rearch.oci.layout import blob_path, link_blob, put_bytes, read_image, start_layout, write_index_json
+from rearch.oci.made_from import entry_annotations
 from rearch.oci.types import DOCKER_INDEX, OCI_INDEX, REF_NAME, Descriptor, Index, PlatformObject, document_bytes
 from rearch.steps.layout_artifacts import layout_artifacts
 from rearch.steps.ports import Outcome, Workspace
@@ -22,7 +23,7 @@ def run_index(inputs: IndexInputs, work: Workspace) -> Outcome:
     """
     layout = work.files
     start_layout(layout)
-    images = {platform: _take(platform, work) for platform in inputs.platforms}
+    images = {platform: _take(platform, inputs, work) for platform in inputs.platforms}
     docker = inputs.media_types == "docker"
     media_type = DOCKER_INDEX if docker else OCI_INDEX
     index = Index(
@@ -51,7 +52,7 @@ def _named(images: dict[Platform, Descriptor], tag: str) -> Iterator[Descriptor]
         yield replace(image, annotations={REF_NAME: platform_ref(tag, platform)})
 
 
-def _take(platform: Platform, work: Workspace) -> Descriptor:
+def _take(platform: Platform, inputs: IndexInputs, work: Workspace) -> Descriptor:
     """Link one platform's image into the layout; the descriptor for the index."""
     source = work.needs[f"image {platform}"].files
     image = read_image(source, platform=platform)
@@ -64,4 +65,5 @@ def _take(platform: Platform, work: Workspace) -> Descriptor:
         digest=image.descriptor.digest,
         size=image.descriptor.size,
         platform=plain,
+        annotations=entry_annotations(inputs.made_from.get(str(platform), ""), image.descriptor.digest),
     )

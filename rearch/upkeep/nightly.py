@@ -12,6 +12,8 @@ from msgspec import Struct
 from rearch.errors import ExitCode, RearchError, UsageError
 
 MOST_A_DAY = 99
+AS_PUBLISHED = "as published"
+"""The change of a tag that names what would have been built: nothing was."""
 
 
 class Stage(StrEnum):
@@ -47,9 +49,10 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """An entry of rearch.lock that the night changed. `before` and `after` in a word: a commit, a version, a digest.
+    """An entry of rearch.lock that the night changed, or a version. `before` and `after` in a word: a commit, a
+    version, a digest.
 
-    `held`: why the entry is as before again; empty where the change stays.
+    `held`: why it is as before again; empty where the change stays. `files`: YAML files that were edited for it.
     """
 
     name: str
@@ -57,10 +60,18 @@ class Change(Struct, frozen=True, kw_only=True):
     after: str
     needed_by: tuple[str, ...]
     held: str = ""
+    files: tuple[str, ...] = ()
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """A repository of a registry."""
+
+    registry: str
+    repository: str
 
 
 class Tagged(Struct, frozen=True, kw_only=True):
-    """A tag that names what was built. `change`: new, moved, merged, unchanged."""
+    """A tag that names what was built, or would have been. `change`: new, moved, merged, unchanged, as published."""
 
     component: str
     reference: str
@@ -76,8 +87,9 @@ class Removed(Struct, frozen=True, kw_only=True):
 
 class Night(Struct, frozen=True, kw_only=True):
     """One night. `components`: those that were to be built; `whole` those of them of which every platform was built
-    and checked. `in_part`: not all of the project was asked for. `date` is the day in dated tags. `seconds`: its
-    length. `told`: what a person should know, and is no failure."""
+    and checked; of them `as_published` those that were not built, because what is published was made from the same.
+    `in_part`: not all of the project was asked for. `date` is the day in dated tags. `seconds`: its length. `told`:
+    what a person should know, and is no failure."""
 
     date: str
     in_part: bool = False
@@ -85,6 +97,7 @@ class Night(Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     components: tuple[str, ...] = ()
     whole: tuple[str, ...] = ()
+    as_published: tuple[str, ...] = ()
     updates: tuple[Change, ...] = ()
     tags: tuple[Tagged, ...] = ()
     removed: tuple[Removed, ...] = ()
@@ -95,7 +108,7 @@ class Night(Struct, frozen=True, kw_only=True):
     @property
     def new_tags(self) -> tuple[Tagged, ...]:
         """Those that were set this night."""
-        return tuple(tag for tag in self.tags if tag.change != "unchanged")
+        return tuple(tag for tag in self.tags if tag.change not in ("unchanged", AS_PUBLISHED))
 
     @property
     def failing(self) -> tuple[str, ...]:

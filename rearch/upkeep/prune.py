@@ -1,8 +1,9 @@
 """Which dated tags of a repository go, and which manifests go with them: decided before anything is deleted.
 
-A dated tag goes when it is neither among the newest nor young. Deleting is by digest (distribution specification 1.1,
-"Deleting Manifests"; tags alone are deleted by few registries), and takes every tag of that digest along: so what any
-other tag names stays, and so does every image of an index that stays.
+A dated tag goes when it is neither among the newest nor young. What a clock that was wrong has named is no reason to
+remove anything: newest is what has the latest days, and what was published last as well. Deleting is by digest
+(distribution specification 1.1, "Deleting Manifests"; tags alone are deleted by few registries), and takes every tag of
+that digest along: so what any other tag names stays, and so does every image of an index that stays.
 """
 
 from __future__ import annotations
@@ -13,13 +14,20 @@ from datetime import date
 
 from msgspec import Struct
 
+# A machine whose clock has jumped by more than this would take all of the repository for old.
+LONGEST_PAUSE = 366
+
 
 class PrunePolicy(Struct, frozen=True, kw_only=True):
-    """`keep`: newest nights that stay, at least 1; `days`: younger ones stay, too."""
+    """`keep`: newest nights that stay, at least 1; `days`: younger ones stay, too. `order`: dated tags in the order in
+    which this machine has published them, as far as it knows. `sure`: the clock is right, however long the last pause
+    was."""
 
     channel: str
     keep: int
     days: float
+    order: tuple[str, ...] = ()
+    sure: bool = False
 
 
 class Dated(Struct, frozen=True, kw_only=True):
@@ -65,14 +73,31 @@ def old_tags(tags: Iterable[str], policy: PrunePolicy, today: date) -> tuple[str
     """The dated tags that may go, the oldest first. Only their names are looked at, and no clock but `today`: a tag of
     a day that has not come yet (the clock was wrong, then or now) stays."""
     found = [one for tag in tags if (one := dated(tag, policy.channel)) is not None]
-    nights = sorted({(one.day, one.number) for one in found if one.day <= today}, reverse=True)
-    newest = set(nights[: policy.keep])
+    newest = _newest(found, policy, today)
     old = [
         one
         for one in found
         if one.day <= today and (one.day, one.number) not in newest and (today - one.day).days >= policy.days
     ]
     return tuple(one.tag for one in sorted(old, key=lambda one: (one.day, one.number, one.suffix)))
+
+
+def _newest(found: Iterable[Dated], policy: PrunePolicy, today: date) -> set[tuple[date, int]]:
+    """The nights that stay: the latest days, and what was published last, whatever day it was said to be."""
+    nights = {(one.day, one.number) for one in found}
+    by_day = sorted((night for night in nights if night[0] <= today), reverse=True)
+    published = [(one.day, one.number) for tag in policy.order if (one := dated(tag, policy.channel)) is not None]
+    last = [night for night in dict.fromkeys(reversed(published)) if night in nights]
+    return {*by_day[: policy.keep], *last[: policy.keep]}
+
+
+def pause(tags: Iterable[str], policy: PrunePolicy, today: date) -> int:
+    """Days since the last night before today's, where that is so long ago that the clock may be wrong; else 0."""
+    if policy.sure:
+        return 0
+    earlier = [one.day for tag in tags if (one := dated(tag, policy.channel)) is not None and one.day < today]
+    days = (today - max(earlier)).days if earlier else 0
+    return days if days > LONGEST_PAUSE else 0
 
 
 def plan_prune(old: Sequence[str], live: Mapping[str, LiveManifest]) -> PrunePlan:

@@ -241,8 +241,8 @@ def test_flags_that_cannot_be_are_told_before_anything_is_asked(
         done = rearch.run("publish", "--to", place, "--image-refs", bad, code=ExitCode.USAGE)
         assert f"--image-refs {bad}" in done.err
     assert not refs.parent.exists()
-    done = rearch.run("publish", "--offline", "--to", f"oci:{tmp_path / 'out'},{place}", code=ExitCode.USAGE)
-    assert "--offline and a registry contradict each other" in done.err
+    done = rearch.run("publish", "--offline", "--to", f"oci:{tmp_path / 'out'},{place}", code=ExitCode.TEMPORARY)
+    assert "--offline forbids to publish to a registry" in done.err
     assert asked(server, place) == []
     assert not (tmp_path / "out").exists()
     assert "1 tag set, 0 as they were" in rearch.run("publish", "--offline", "--to", f"oci:{tmp_path / 'out'}").err

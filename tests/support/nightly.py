@@ -60,11 +60,23 @@ def push(base: Path, name: str, greeting: str) -> str:
     return repository(base, name).commit(files, f"say {greeting}")
 
 
+def release(base: Path, name: str, tag: str, greeting: str) -> None:
+    """A commit as of `push`, and a tag on it."""
+    push(base, name, greeting)
+    repository(base, name).tag(tag)
+
+
 def tags_of(server: Server, repository: str) -> Mapping[str, str]:
     """Tag -> digest, of all that the registry lists."""
     status, data, _ = ask(server, f"/v2/{repository}/tags/list")
     names = (json.loads(data)["tags"] or []) if status == 200 else []
     return {name: ask(server, f"/v2/{repository}/manifests/{name}", method="HEAD")[2] for name in names}
+
+
+def manifests(server: Server, repository: str) -> set[str]:
+    """The digests of all manifests that a repository holds, also those that no tag leads to; from the server's disk."""
+    folder = server.storage / "docker/registry/v2/repositories" / repository / "_manifests/revisions/sha256"
+    return {f"sha256:{link.parent.name}" for link in folder.glob("*/link")}
 
 
 def ask(server: Server, path: str, method: str = "GET") -> tuple[int, bytes, str]:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from rearch.config.application import read_application, read_hosts
 from rearch.config.examples import EXAMPLES
 from rearch.config.manifest_spec import read_manifest_spec
 from rearch.config.reference import render_reference
@@ -19,6 +20,7 @@ from rearch.model.recipe import Recipe
 from rearch.model.settings import Settings
 from rearch.model.stack import StackFile
 from rearch.model.toolchain import Toolchain
+from rearch.placing.rules import candidates
 from tests.support.yaml_projects import RECIPE, STACK, load
 
 ROOT = Path(__file__).parents[3]
@@ -29,12 +31,23 @@ FILES = {
     "Toolchain": "toolchain.json",
     "Settings": "settings.json",
     "ManifestSpec": "manifest-spec.json",
+    "Application": "application.json",
+    "HostsFile": "hosts.json",
 }
+
+
+class Editor(yaml.SafeLoader):
+    """YAML 1.2 as editors read it: `on` and `no` are texts, `true` and `false` alone are flags."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  (as PyYAML has it)
+        first: [(tag, pattern) for tag, pattern in found if not (tag.endswith(":bool") and first not in "tTfF")]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 def errors(schema: str, text: str) -> list[str]:
     """What an editor would underline: its YAML reader sees numbers and flags where rearch sees texts."""
-    document: Any = yaml.safe_load(text)
+    document: Any = yaml.load(text, Loader=Editor)
     return [error.message for error in Draft202012Validator(json.loads(SCHEMAS[schema])).iter_errors(document)]
 
 
@@ -96,6 +109,16 @@ def test_the_example_of_a_spec_is_one(tmp_path: Path) -> None:
     path.write_text(EXAMPLES["ManifestSpec"])
     spec = read_manifest_spec(path)
     assert [str(name) for name in spec.names] == [f"registry.example.org/team/app:{tag}" for tag in ("1.0", "latest")]
+
+
+def test_the_examples_of_placement_are_read(tmp_path: Path) -> None:
+    files = {name: tmp_path / f"{name}.yaml" for name in ("Application", "HostsFile")}
+    for name, path in files.items():
+        path.write_text(EXAMPLES[name])
+    application = read_application(files["Application"]).value
+    hosts = read_hosts(files["HostsFile"]).value
+    admitted = {name: candidates(service, hosts) for name, service in application.services.items()}
+    assert admitted == {"mysql": ("vm1",), "wordpress": ("pi1",)}
 
 
 def test_the_examples_are_a_project(tmp_path: Path) -> None:

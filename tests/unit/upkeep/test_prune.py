@@ -5,8 +5,9 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from rearch.upkeep.prune import LiveManifest, PrunePolicy, dated, old_tags, plan_prune
+from rearch.upkeep.prune import LiveManifest, PrunePolicy, dated, old_tags, pause, plan_prune
 
 TODAY = date(2024, 5, 17)
 
@@ -55,6 +56,21 @@ def test_a_night_counts_once_with_its_tags_for_platforms() -> None:
 def test_a_day_that_has_not_come_yet_stays_and_takes_no_place() -> None:
     tags = ["nightly-2031-01-01", "nightly-2024-05-16", "nightly-2024-05-17", "nightly-2024-05-17-2"]
     assert old_tags(tags, policy(), TODAY) == ("nightly-2024-05-16",)
+
+
+def test_what_was_published_last_stays_whatever_day_the_clock_said() -> None:
+    tags = ["nightly-2023-01-01", "nightly-2024-05-14", "nightly-2024-05-15", "nightly-2024-05-16"]
+    assert old_tags(tags, policy(), TODAY) == ("nightly-2023-01-01", "nightly-2024-05-14")
+    known = replace(policy(), order=("nightly-2024-05-14", "nightly-2024-05-16", "nightly-2023-01-01", "gone", "x"))
+    assert old_tags(tags, known, TODAY) == ("nightly-2024-05-14",)
+
+
+def test_a_jump_by_years_is_a_pause_and_a_first_night_is_none() -> None:
+    tags = ["nightly-2024-05-16", "nightly-2024-05-17", "nightly-2035-01-01", "latest"]
+    assert pause(tags, policy(), date(2035, 1, 1)) == (date(2035, 1, 1) - TODAY).days
+    assert pause(tags, replace(policy(), sure=True), date(2035, 1, 1)) == 0
+    assert pause(tags, policy(), TODAY) == 0
+    assert pause(["nightly-2035-01-01"], policy(), TODAY) == 0
 
 
 def test_images_go_with_the_last_index_that_joins_them() -> None:
