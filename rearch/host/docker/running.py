@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from rearch.host.docker.endpoint import Endpoint
-from rearch.host.docker.engine import SILENCE, EngineFacts, connected
-from rearch.host.docker.errors import EngineDropped, EngineFailed
+from rearch.host.docker.engine import SILENCE, EngineFacts, asked, connected
+from rearch.host.docker.errors import EngineFailed
 from rearch.host.process import Processes
 from rearch.model.frozen import NOTHING
 from rearch.model.platform import Platform, UnknownPlatform, parse_platform
@@ -63,7 +63,7 @@ class Containers:
 
     def pull(self, name: str, platform: Platform) -> Pulled:
         """Fetch the image of that platform under that name, which then means this image. Errors: EngineFailed, ..."""
-        with _asked(f"pull {name} for {platform}"):
+        with asked(f"pull {name} for {platform}"):
             for line in self._api.pull(name, platform=str(platform), stream=True, decode=True):
                 if "error" in line:
                     raise EngineFailed(f"pull {name} for {platform}", str(line["error"]))
@@ -73,7 +73,7 @@ class Containers:
 
     def run(self, job: Job) -> Said:
         """Create, start, wait, read what it said, remove. Errors: EngineFailed, EngineDropped."""
-        with _asked(f"run {' '.join(job.argv[:2])} in {job.image[:19]} ({job.platform})"):
+        with asked(f"run {' '.join(job.argv[:2])} in {job.image[:19]} ({job.platform})"):
             made: str = self._api.create_container(
                 image=job.image,
                 command=list(job.argv),
@@ -108,7 +108,7 @@ class Containers:
         """Take a volume away; none of that name is fine. Errors: EngineFailed, EngineDropped."""
         from docker.errors import NotFound
 
-        with _asked(f"remove the volume {name}"):
+        with asked(f"remove the volume {name}"):
             try:
                 self._api.remove_volume(name, force=True)
             except NotFound:
@@ -119,7 +119,7 @@ class Containers:
 
         Errors: EngineFailed, EngineDropped.
         """
-        with _asked("list what is left"):
+        with asked("list what is left"):
             mine = self._api.containers(all=True, quiet=True, filters={"label": f"{LABEL}={self._owner}"})
             images = self._api.images(all=True)
             there = {str(one["Name"]) for one in self._api.volumes()["Volumes"] or ()}
@@ -131,7 +131,7 @@ class Containers:
         """Remove every container and image that was made or pulled here. Errors: EngineFailed, EngineDropped."""
         from docker.errors import ImageNotFound
 
-        with _asked("remove what the rehearsal made"):
+        with asked("remove what the rehearsal made"):
             for one in self._api.containers(all=True, quiet=True, filters={"label": f"{LABEL}={self._owner}"}):
                 self._api.remove_container(one["Id"], force=True, v=True)
             for image in self._images:
@@ -162,19 +162,3 @@ def _platform_of(found: Mapping[str, Any]) -> Platform | None:
         return parse_platform("/".join(word for word in words if word))
     except UnknownPlatform:
         return None
-
-
-@contextmanager
-def _asked(doing: str) -> Iterator[None]:
-    """The SDK's errors as ours."""
-    from docker.errors import APIError, DockerException
-    from requests.exceptions import RequestException
-
-    try:
-        yield
-    except APIError as error:
-        raise EngineFailed(doing, error.explanation or str(error)) from None
-    except DockerException as error:
-        raise EngineFailed(doing, str(error)) from None
-    except RequestException as error:
-        raise EngineDropped(doing, str(error)) from None
