@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from rearch.app.bump_libraries import libraries_note
 from rearch.app.bump_sha import archive_sha256
 from rearch.app.bump_version import new_version
 from rearch.app.lock_changes import change_text
@@ -37,7 +38,7 @@ from rearch.model.source import PinnedDebian, PinnedGit, PinnedSource
 from rearch.model.stack import Component, Project
 from rearch.planning.names import Wanted, component_names, pinned_source, wanted_names
 from rearch.report import Reporter, Said
-from rearch.upkeep.bump import Bumped, Edited, Level, Log, NothingNewer
+from rearch.upkeep.bump import Bumped, Edited, Level, Log, NothingNewer, already
 
 LOG_LINES = 20
 
@@ -123,11 +124,10 @@ class _Bump:
         try:
             new = self._new_version(sites)
         except NothingNewer as none:  # no failure: a script asks for every component
-            note = "; ".join([none.summary, *none.details])
-            return Bumped(component=self._component.id, old=sites.current, new=sites.current, note=note)
+            return self._stays(sites, [none.summary, *none.details])
         texts = edited_texts(self._request.project, self._edits(sites, new))
         if not texts and sites.version is not None:
-            return Bumped(component=self._component.id, old=sites.current, new=sites.current)
+            return self._stays(sites, [already(self._component.id, sites.current)])
         after = self._loaded(texts)
         changed = _moved(self._before, after, self._component.id)
         lock_before = self._lock_bytes()
@@ -150,6 +150,11 @@ class _Bump:
         self._write(texts, lock_before, lock_text(lock) if lock != old_lock else None)
         self._remember(done, changed, old_lock)
         return replace(done, wrote=True)
+
+    def _stays(self, sites: VersionSites, why: Sequence[str]) -> Bumped:
+        libraries = libraries_note(self._adapters, self._component, read_lock(self._lock_path))
+        note = "; ".join(text for text in (*why, libraries) if text)
+        return Bumped(component=self._component.id, old=sites.current, new=sites.current, note=note)
 
     # -- which version
 

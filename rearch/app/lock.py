@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from msgspec.structs import replace
 
 from rearch.app.lock_changes import change_text
-from rearch.app.locking import complete, refuse_moved_tags
+from rearch.app.locking import Resolved, complete, joined, moved_tags
 from rearch.app.prepare import LOCK, load
 from rearch.app.request import Request
 from rearch.app.wiring import Adapters
-from rearch.engine.lockfile import lock_text, read_lock, write_lock
+from rearch.engine.lock_changes import write_changes
+from rearch.engine.lockfile import lock_text, read_lock
 from rearch.errors import ExitCode
 from rearch.model.lock import Lock
 from rearch.planning.names import Wanted, wanted_names
@@ -19,24 +21,35 @@ from rearch.report import Reporter, Said
 
 
 def lock(request: Request, report: Reporter, *, check: bool, prune: bool) -> ExitCode:
-    """Bring rearch.lock up to date. With `check` nothing is written, and FAILED says that it is out of date."""
+    """Bring rearch.lock up to date. With `check` nothing is written, and FAILED says that it is out of date.
+
+    Errors: Unresolved, with every name that could not be resolved or whose tag moved; the others are written before.
+    """
     project = load(request)
     path = request.project / LOCK
     before = read_lock(path)
     wanted = wanted_names(project.stacks, project.toolchains)
     adapters = Adapters(request, project.settings, report)
-    if not request.update and not project.settings.offline:
-        refuse_moved_tags(before, wanted, adapters)
+    asks = not request.update and not project.settings.offline
+    failed = moved_tags(before, wanted, adapters) if asks else None
     if check and not request.update:
-        return _checked(before, wanted, _tidied(before, request, prune), report)
-    resolved = complete(before, wanted, adapters, update=request.update, locked=False)
-    after = _tidied(resolved.lock, request, prune)
+        code = _checked(before, wanted, _tidied(before, request, prune), report)
+    else:
+        resolved = complete(before, wanted, adapters, update=request.update, locked=False, keep_going=True)
+        failed = joined(failed, resolved.failed)
+        code = _took(path, before, resolved, _tidied(resolved.lock, request, prune), report, check=check)
+    if failed is not None:
+        raise failed
+    return code
+
+
+def _took(path: Path, before: Lock, resolved: Resolved, after: Lock, report: Reporter, *, check: bool) -> ExitCode:
     for name in resolved.changed:
         text = change_text(before, after, name)
         report(Said(text=f"{'would lock' if check else 'locked'} {name}: {text}"))
     if check:
         return ExitCode.FAILED if lock_text(after) != lock_text(before) else ExitCode.OK
-    wrote = write_lock(path, after)
+    wrote = write_changes(path, before, after)
     report(Said(text=f"{'wrote' if wrote else 'unchanged:'} {path.name}, {len(after.entries)} names"))
     return ExitCode.OK
 

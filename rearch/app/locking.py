@@ -83,8 +83,8 @@ def complete(
     return Resolved(lock=merged, changed=changed, failed=failed)
 
 
-def refuse_moved_tags(lock: Lock, wanted: Iterable[Wanted], adapters: Adapters) -> None:
-    """Ask upstream whether the locked tags name the locked commits still. Errors: Unresolved, with all that moved."""
+def moved_tags(lock: Lock, wanted: Iterable[Wanted], adapters: Adapters) -> Unresolved | None:
+    """Ask upstream whether the locked tags name the locked commits still: all that moved, and all that nobody told."""
 
     def one(want: Wanted) -> None:
         identity = lock.get(want.name)
@@ -92,9 +92,13 @@ def refuse_moved_tags(lock: Lock, wanted: Iterable[Wanted], adapters: Adapters) 
         if error is not None:
             raise error
 
-    failed = _all(one, wanted)
-    if failed is not None:
-        raise failed
+    return _all(one, wanted)
+
+
+def joined(*failed: Unresolved | None) -> Unresolved | None:
+    """All of them as one; of a name that failed twice, what was told first."""
+    failures = {name: error for one in reversed(failed) if one is not None for name, error in one.failures.items()}
+    return Unresolved(failures) if failures else None
 
 
 def _resolve_all(

@@ -17,7 +17,7 @@ from rearch.engine.durable import write_whole
 from rearch.errors import RearchError, UsageError
 from rearch.report import Reporter
 from rearch.upkeep.inspect import inspect_tree
-from rearch.upkeep.new_choose import address_of, check_url, choose_toolchain, name_of
+from rearch.upkeep.new_choose import address_of, check_names, check_url, choose_toolchain, name_of
 from rearch.upkeep.new_recipe import Draft, doubts, recipe_text, stack_text
 
 # For a stack of its own: whoever comes here wants another CPU than the one that upstream builds for.
@@ -79,12 +79,13 @@ class NewResult(Struct, frozen=True, kw_only=True):
 def new(request: Request, order: NewOrder, report: Reporter) -> NewResult:
     """Look at the repository, write recipes/<stack>/<name>.yaml, and pin it.
 
-    Errors: SecretInUrl, RecipeExists, NoStack, NoPrograms, NoToolchain, BadName, NotPinned; ConfigProblems; those of
-    GitResolver.
+    Errors: SecretInUrl, RecipeExists, NoStack, NoPrograms, NoToolchain, BadName, UnfitName, NotPinned; ConfigProblems;
+    those of GitResolver.
     """
     from rearch.config.settings import settings_origins
 
     check_url(order.url)
+    check_names(order.stack, order.name)
     settings, _ = settings_origins(request.project, environment=request.environment, flags=request.flags)
     name = order.name or name_of(order.url)
     stack = read_stack_facts(request.project, order.stack)

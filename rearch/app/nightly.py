@@ -21,7 +21,7 @@ from rearch.engine.nightly import Begun, NightlyFolder, NightlyState, Refused, a
 from rearch.engine.refused import HostError, is_refusal
 from rearch.errors import Interrupted, RearchError
 from rearch.model.plan import Plan
-from rearch.report import Reporter, Said
+from rearch.report import Event, Reporter, Said
 from rearch.upkeep.nightly import Night, Problem, Stage, exit_code, problem_of
 from rearch.upkeep.notify import message, told_after
 
@@ -76,16 +76,18 @@ class _Run:
         self.request = request
         self.order = order
         self.settings = settings
-        self.report = report
+        self.report = _each_once(report) if order.dry_run else report
         self.folder = NightlyFolder(request.project / settings.output)
         self.state, torn = self.folder.state()
         self.torn = bool(torn)
         self.told: list[str] = [torn] if torn else []
         self.problems: list[Problem] = []
+        self.tried: Updated | None = None
         self.made: Made | None = None
         self.standing: Standing | None = None
         self.sent: Sent | None = None
         self.components: tuple[str, ...] = ()
+        self.homeless: frozenset[str] = frozenset()
         self.day = order.day or datetime.now(UTC).date()
         self._night = Night(date=self.day.isoformat())
 
@@ -98,6 +100,7 @@ class _Run:
         with self._part(Stage.RUN):
             project = load(self.request)
             self.components = tuple(each.id for stack in project.stacks for each in stack.components if each.asked)
+            self._check_places(project)
             updated = self._update(project)
             if self.order.dry_run:
                 self._would_build(updated)
@@ -135,6 +138,16 @@ class _Run:
 
     # --- the parts
 
+    def _check_places(self, project: Project) -> None:
+        """Before hours of work: a stack that does not say where its images go stops no other. Errors: NoTarget."""
+        from rearch.app.nightly_publish import homeless
+        from rearch.publishing.errors import NoTarget
+
+        if self.order.publish and not (self.order.to or self.policy.to):
+            lost = homeless(project)
+            self.homeless = frozenset(name for names in lost.values() for name in names)
+            self.problems += [problem_of(Stage.PUBLISH, "", NoTarget([stack])) for stack in lost]
+
     def _update(self, project: Project) -> Updated:
         from rearch.app.nightly_update import Update
 
@@ -167,7 +180,7 @@ class _Run:
             self.told += made.told
             self._night = replace(self._night, updates=made.changes)
             self._keep(refused=_renewed(self.state.refused, made))
-            self.folder.end_trial()
+            self.tried = updated
 
     def _standing(self) -> Standing:
         """What need not be built. Without a publish all of it is: who asks for files gets files."""
@@ -213,9 +226,9 @@ class _Run:
 
     def _to_publish(self) -> tuple[str, ...]:
         if not self.order.dry_run:
-            return self.made.images if self.made else ()
+            return tuple(name for name in self.made.images if name not in self.homeless) if self.made else ()
         before = _published_before(self.request, self.settings)
-        left_out = self.standing.components if self.standing else ()
+        left_out = {*self.homeless, *(self.standing.components if self.standing else ())}
         return tuple(name for name in before if name in self.components and name not in left_out)
 
     def _as_published(self) -> Sent | None:
@@ -294,9 +307,16 @@ class _Run:
 
     def end(self, night: Night) -> None:
         """Record it, and tell people. What fails here is a warning: the night is what it was."""
-        self._try(lambda: self.folder.record(night), "nightly.json could not be written")
+        self._try(lambda: self._record(night), "nightly.json could not be written")
         self._try(self._renew_page, "report.html could not be written")
         self._try(lambda: self._tell(night), "the state of the nightly run could not be written")
+
+    def _record(self, night: Night) -> None:
+        """Updates that were built are ended when they are recorded: a night that is killed before that tells nobody
+        which files somebody has to commit, so the next one does."""
+        self.folder.record(night)
+        if self.tried is not None:
+            self.folder.end_trial(self.tried.later, self.tried.later_before)
 
     def _renew_page(self) -> None:
         """The page that the build and the publish have left does not know how the night ended."""
@@ -327,6 +347,20 @@ class _Run:
             if troubles and has_addresses(variables, environment):
                 return
         self._write(replace(self.state, told=told_after(night, self.state.told)))
+
+
+def _each_once(report: Reporter) -> Reporter:
+    """For a dry run, which plans twice and writes nothing between: a line that was said is not said again."""
+    said: set[Said] = set()
+
+    def pass_on(event: Event) -> None:
+        if not isinstance(event, Said):
+            report(event)
+        elif event not in said:
+            said.add(event)
+            report(event)
+
+    return pass_on
 
 
 def _renewed(refused: Mapping[str, Refused], made: Made) -> Mapping[str, Refused]:

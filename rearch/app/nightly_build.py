@@ -166,6 +166,7 @@ class _Build(Struct, frozen=True, kw_only=True):
                 recipes=recipes_digest(self.request, self.project, change.needed_by),
                 why=lasting[broke[0]].summary,
                 since=self.night,
+                moved=change.needed_by,
                 broke=broke,
             )
             for change in guilty

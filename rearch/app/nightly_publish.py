@@ -19,11 +19,13 @@ from rearch.engine.nightly import Begun
 from rearch.errors import RearchError, StepError
 from rearch.planning.publish_targets import RegistryTarget
 from rearch.planning.publish_values import TagAction
+from rearch.publishing.errors import NoTarget
 from rearch.report import silent
 from rearch.upkeep.nightly import Place, Problem, Stage, Tagged, candidates, problem_of
 
 if TYPE_CHECKING:
     from rearch.app.request import Request
+    from rearch.model.stack import Component, Project
     from rearch.planning.publish_values import PlannedImage
     from rearch.publishing.outcome import Outcome, PublishResult
     from rearch.report import Reporter
@@ -58,6 +60,20 @@ class NoFreeTag(StepError):
         self.component = component
         self.tag = tag
         super().__init__(f"{component}: {tag} and all that could follow it are taken", hint="remove some of that day")
+
+
+def homeless(project: Project) -> Mapping[str, tuple[str, ...]]:
+    """Stacks that do not say where their images go -> components with images that were asked for. Errors: NoTarget,
+    where none of the stacks says it."""
+    made = {stack.name: tuple(each.id for each in stack.components if _makes_image(each)) for stack in project.stacks}
+    lost = {stack.name: made[stack.name] for stack in project.stacks if made[stack.name] and not stack.publish.to}
+    if lost and len(lost) == sum(map(bool, made.values())):
+        raise NoTarget([*lost])
+    return lost
+
+
+def _makes_image(component: Component) -> bool:
+    return component.asked and any(recipe.image is not None for recipe in component.recipes.values())
 
 
 class _Seen(Struct, frozen=True, kw_only=True):

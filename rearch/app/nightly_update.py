@@ -19,11 +19,12 @@ from rearch.app.nightly_look import Policies, policies_of
 from rearch.app.nightly_recipes import recipes_digest
 from rearch.app.nightly_versions import Taken, Versions, take_versions_back
 from rearch.app.prepare import LOCK, identity_text, load
-from rearch.engine.lockfile import lock_text, read_lock, write_lock
+from rearch.engine.lock_changes import write_changes
+from rearch.engine.lockfile import lock_text, read_lock
 from rearch.engine.refused import HostError, is_refusal
 from rearch.errors import RearchError
 from rearch.host.sources.git_urls import COMMIT
-from rearch.model.frozen import FrozenDict
+from rearch.model.frozen import NOTHING, FrozenDict
 from rearch.model.lock import Entry, GitName, Lock, StatedName
 from rearch.model.source import PinnedGit
 from rearch.planning.names import wanted_names
@@ -45,7 +46,8 @@ PARALLEL = 8
 class Updated(Struct, frozen=True, kw_only=True):
     """What the update made. `before` holds the entries to go back to, by name: of this night's changes, and of those
     of a night that was killed before it had built them; `trials` the versions, in the order in which they were taken.
-    `refused` to be remembered: versions whose patches or edits do not apply. `told`: what is no failure."""
+    `refused` to be remembered: versions whose patches or edits do not apply. `told`: what is no failure. `later` and
+    `later_before`: trials and entries of a killed night, of components that this night does not build."""
 
     lock: Lock
     before: Mapping[str, Entry]
@@ -54,6 +56,8 @@ class Updated(Struct, frozen=True, kw_only=True):
     trials: tuple[Trial, ...] = ()
     refused: Mapping[str, Refused] = {}
     told: tuple[str, ...] = ()
+    later: tuple[Trial, ...] = ()
+    later_before: Mapping[str, Entry] = NOTHING
 
     def identity(self, name: str) -> str:
         """What a change made of an entry or a version, as it is remembered where it is refused."""
@@ -100,6 +104,7 @@ class Update(Struct, frozen=True, kw_only=True):
             trials=taken.trials,
             refused=taken.refused,
             told=(*taken.told, *entries.told),
+            later=taken.later,
         )
 
     def _versions(self, project: Project, policies: Policies) -> Taken:
@@ -118,12 +123,13 @@ class Update(Struct, frozen=True, kw_only=True):
     def _entries(self, project: Project, policies: Policies) -> Updated:
         path = self.request.project / LOCK
         lock = read_lock(path)
-        untried, torn = self.folder.untried(lock)
+        left, torn = self.folder.untried(lock)
+        untried, later = _asked_for(left, lock, project)
         told = (torn,) if torn else ()
         wanted = [want for want in wanted_names(project.stacks) if not isinstance(want.name, StatedName)]
         known = [want for want in wanted if lock.get(want.name) is not None]
         if self.policy == "none" or project.settings.offline:
-            return _updated(lock, lock, untried, (), told)
+            return replace(_updated(lock, lock, untried, (), told), later_before=later)
         moving, problems = _moving(known, lock, self.adapters, policies)
         resolved = complete(lock, moving, self.adapters, update=True, locked=False, keep_going=True)
         needed = {str(want.name): want.needed_by for want in wanted}
@@ -133,19 +139,19 @@ class Update(Struct, frozen=True, kw_only=True):
         after, refusals = self._without(project, lock, resolved)
         problems += refusals
         try:
-            self._write(lock, after, untried)
+            self._write(lock, after, left)
         except OSError as error:
             if not is_refusal(error):
                 raise
             # What was locked before is there still, and can be built.
             problems.append(problem_of(Stage.UPDATE, "", HostError(f"{LOCK} could not be updated", error)))
             after = lock
-        return _updated(lock, after, untried, problems, told)
+        return replace(_updated(lock, after, untried, problems, told), later_before=later)
 
     def _write(self, lock: Lock, after: Lock, untried: Mapping[str, Entry]) -> None:
         if self.write and lock_text(after) != lock_text(lock):
             self.folder.begin_trial(Lock(FrozenDict({**lock.entries, **untried})), after)
-            write_lock(self.request.project / LOCK, after)
+            write_changes(self.request.project / LOCK, lock, after)
 
     def _without(self, project: Project, before: Lock, resolved: Resolved) -> tuple[Lock, list[Problem]]:
         """Without what another night has refused, as long as the recipes are the same: it is a problem still."""
@@ -159,6 +165,15 @@ class Update(Struct, frozen=True, kw_only=True):
                 back[name] = before.entries[name]
                 problems += _still(name, identity_text(resolved.lock, name), one)
         return Lock(FrozenDict({**resolved.lock.entries, **back})), problems
+
+
+def _asked_for(
+    left: Mapping[str, Entry], lock: Lock, project: Project
+) -> tuple[Mapping[str, Entry], Mapping[str, Entry]]:
+    """Entries that a build of this night tries, and those that none of its components needs."""
+    asked = {each.id for stack in project.stacks for each in stack.components if each.asked}
+    now = {name: one for name, one in left.items() if asked & {*lock.entries[name].needed_by}}
+    return now, {name: one for name, one in left.items() if name not in now}
 
 
 def _still(name: str, what: str, one: Refused) -> list[Problem]:
@@ -237,7 +252,9 @@ def take_back(request: Request, updated: Updated, names: Collection[str]) -> Non
 
     Errors: BadLock, ChangedMeanwhile, ConfigProblems, OSError.
     """
-    take_versions_back(request, [trial for trial in updated.trials if trial.name in names], updated.trials)
+    back_trials = [trial for trial in updated.trials if trial.name in names]
+    take_versions_back(request, back_trials, (*updated.later, *updated.trials))
     path = request.project / LOCK
     back = {name: entry for name, entry in updated.before.items() if name in names}
-    write_lock(path, Lock(FrozenDict({**read_lock(path).entries, **back})))
+    lock = read_lock(path)
+    write_changes(path, lock, Lock(FrozenDict({**lock.entries, **back})))

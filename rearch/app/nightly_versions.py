@@ -63,13 +63,15 @@ class NotUndoable(StepError):
 
 class Taken(Struct, frozen=True, kw_only=True):
     """`trials` stand in the YAML, in the order in which they were taken; those of a night that was killed first.
-    `changes` say the same for people, with what a dry run would take. `refused`: what did not even apply."""
+    `changes` say the same for people, with what a dry run would take. `refused`: what did not even apply. `later`:
+    trials of a killed night that another one has to build, since not all of their components are built in this."""
 
     trials: tuple[Trial, ...] = ()
     changes: tuple[Change, ...] = ()
     problems: tuple[Problem, ...] = ()
     refused: Mapping[str, Refused] = {}
     told: tuple[str, ...] = ()
+    later: tuple[Trial, ...] = ()
 
 
 class Versions(Struct, kw_only=True):
@@ -87,18 +89,24 @@ class Versions(Struct, kw_only=True):
 
     def take(self) -> Taken:
         """What the policies say. What goes wrong is in the answer. Errors: BadLock, those of loading the YAML."""
-        trials, told = self._left()
+        left, told = self._left()
+        trials = tuple(trial for trial in left if {*trial.moved} <= self._asked)
         looked = Looked() if self.project.settings.offline else look(self.project, self.policies, self.adapters)
         taken = Taken(
             trials=trials,
             changes=tuple(change_of(trial) for trial in trials),
             problems=looked.problems,
             told=(*told, *looked.told),
+            later=tuple(trial for trial in left if trial not in trials),
         )
         for newer in looked.newer:
             if newer.component not in {name for change in taken.changes for name in change.needed_by}:
                 taken = self._one(newer, taken)
         return taken
+
+    @property
+    def _asked(self) -> frozenset[str]:
+        return frozenset(each.id for stack in self.project.stacks for each in stack.components if each.asked)
 
     def _left(self) -> tuple[tuple[Trial, ...], tuple[str, ...]]:
         """What a night that was killed has left: whole versions stay, to be built; what was cut short is undone."""
@@ -121,18 +129,21 @@ class Versions(Struct, kw_only=True):
         return tuple(trial for trial in trials if found[trial.name] == "whole"), tuple(told)
 
     def _one(self, newer: Newer, taken: Taken) -> Taken:
-        name = f"version of {newer.component}"
-        recipes = recipes_digest(self.request, self.project, [newer.component])
-        before = self.refused.get(name)
-        if before is not None and (before.identity, before.recipes) == (newer.tag, recipes):
-            return replace(taken, problems=(*taken.problems, _still(newer, before)))
+        still = self._still(newer)
+        if still:
+            return replace(taken, problems=tuple(dict.fromkeys((*taken.problems, *still))))
         try:
             return self._bumped(newer, taken)
         except NoLongerApplies as error:
             refused = Refused(
-                identity=newer.tag, recipes=recipes, why=error.summary, since=self.night, broke=(newer.component,)
+                identity=newer.tag,
+                recipes=recipes_digest(self.request, self.project, [newer.component]),
+                why=error.summary,
+                since=self.night,
+                moved=(newer.component,),
+                broke=(newer.component,),
             )
-            taken = replace(taken, refused={**taken.refused, name: refused})
+            taken = replace(taken, refused={**taken.refused, f"version of {newer.component}": refused})
             return _with(taken, newer, error)
         except RearchError as error:
             return _with(taken, newer, error)
@@ -140,6 +151,15 @@ class Versions(Struct, kw_only=True):
             if not is_refusal(error):
                 raise
             return _with(taken, newer, HostError(f"{newer.tag} was not taken", error))
+
+    def _still(self, newer: Newer) -> tuple[Problem, ...]:
+        """What is told where another night has refused it, for this component or for one that shares the version."""
+        for name, one in self.refused.items():
+            if one.identity != newer.tag or newer.component not in one.moved:
+                continue
+            if one.recipes == recipes_digest(self.request, self.project, one.moved):
+                return _refused_before(name, newer.tag, one)
+        return ()
 
     def _bumped(self, newer: Newer, taken: Taken) -> Taken:
         begun: list[Trial] = []
@@ -151,7 +171,7 @@ class Versions(Struct, kw_only=True):
             }:
                 raise NotUndoable(newer.component, trial.files)
             self._check(writing.done, newer)
-            self.folder.keep_versions([*taken.trials, trial])
+            self.folder.keep_versions([*taken.later, *taken.trials, trial])
             begun.append(trial)
 
         everything = replace(self.request, only=(), stacks=None, platforms=None)
@@ -167,7 +187,7 @@ class Versions(Struct, kw_only=True):
     def _check(self, done: Bumped, newer: Newer) -> None:
         """A version that several components share is taken when all of them are built, and take such versions."""
         allowed = ("minor",) if newer.level == "minor" else ("patch", "minor")
-        asked = {each.id for stack in self.project.stacks for each in stack.components if each.asked}
+        asked = self._asked
         others = [name for name in done.moved if name not in asked or self.policies.of.get(name) not in allowed]
         if others:
             raise SharedVersion(newer.component, done.new, others)
@@ -241,12 +261,15 @@ def _change(component: str, done: Bumped) -> Change:
     return Change(name=f"version of {component}", before=done.old, after=done.new, needed_by=done.moved, files=files)
 
 
-def _still(newer: Newer, refused: Refused) -> Problem:
-    return Problem(
-        stage=Stage.UPDATE,
-        component=newer.component,
-        summary=f"version of {newer.component}: {newer.tag} is not taken, it failed on {refused.since}: {refused.why}",
-        hint="mend the recipe, then it is tried again; `watch: {update: branches}` stays at this version",
+def _refused_before(name: str, tag: str, refused: Refused) -> tuple[Problem, ...]:
+    return tuple(
+        Problem(
+            stage=Stage.UPDATE,
+            component=component,
+            summary=f"{name}: {tag} is not taken, it failed on {refused.since}: {refused.why}",
+            hint="mend the recipe, then it is tried again; `watch: {update: branches}` stays at this version",
+        )
+        for component in refused.broke
     )
 
 

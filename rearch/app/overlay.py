@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from rearch.host.rancher.overlay_config import OverlayConfig
+    from rearch.model.limits import Limits
 
 
 class OverlayOrder(Struct, frozen=True, kw_only=True):
@@ -33,30 +38,18 @@ def overlay(
     Errors: BadServer, BadListen, BadBundle, UnknownItem, NoBundles, TwoBundles; BadSums, ArchiveError for an archive
     that an agent would refuse; CannotListen.
     """
-    from rearch.host.rancher.overlay_config import (
-        OverlayConfig,
-        bundles_in,
-        one_each,
-        parse_bundle,
-        parse_listen,
-        upstream,
-    )
-    from rearch.model.limits import Limits
+    from rearch.host.rancher.overlay import serve
+
+    serve(_config(order, project, environment), started=started, log=log)
+
+
+def _config(order: OverlayOrder, project: Callable[[], Path], environment: Mapping[str, str]) -> OverlayConfig:
+    from rearch.host.rancher.overlay_config import OverlayConfig, parse_listen, upstream
 
     server = upstream(order.server)
     host, port = parse_listen(order.listen)
-    limits = Limits()
-    if order.bundles:
-        archives = one_each(parse_bundle(text) for text in order.bundles)
-    else:
-        from rearch.config.settings import settings_origins
-
-        root = project()
-        settings, _ = settings_origins(root, environment=environment, flags={})
-        archives, limits = bundles_in(root / settings.output / "bundles"), settings.limits.values
-    from rearch.host.rancher.overlay import serve
-
-    config = OverlayConfig(
+    archives, limits = _archives(order.bundles, project, environment)
+    return OverlayConfig(
         server=server,
         archives=archives,
         host=host,
@@ -65,4 +58,19 @@ def overlay(
         timeout=order.timeout,
         grace=order.grace,
     )
-    serve(config, started=started, log=log)
+
+
+def _archives(
+    named: tuple[str, ...], project: Callable[[], Path], environment: Mapping[str, str]
+) -> tuple[tuple[tuple[str, Path], ...], Limits]:
+    """What is handed out, by item; without names what lies in the project's output, within the project's limits."""
+    from rearch.host.rancher.overlay_config import bundles_in, one_each, parse_bundle
+    from rearch.model.limits import Limits
+
+    if named:
+        return one_each(parse_bundle(text) for text in named), Limits()
+    from rearch.config.settings import settings_origins
+
+    root = project()
+    settings, _ = settings_origins(root, environment=environment, flags={})
+    return bundles_in(root / settings.output / "bundles"), settings.limits.values

@@ -18,14 +18,16 @@ def start(request: Request, order: PatchOrder, report: Reporter) -> PatchWork:
     """Make the worktree, unless it is there as it should be. A patch that no longer applies is merged three-way from
     the source that it was made for; at a conflict the work stops, with marks in the files, and `refresh` goes on.
 
-    Errors: UnsavedWork, WorktreeBusy, OldBaseUnknown, NotLocked, those of fetching; PatchFailed and its kind when a
-    patch does not apply to what it was made for either.
+    Errors: ForeignFolder, UnsavedWork, WorktreeBusy, OldBaseUnknown, NotLocked, those of fetching; PatchFailed and its
+    kind when a patch does not apply to what it was made for either.
     """
     desk = Desk(request, order, report)
     source = desk.source()
     with desk.alone():
         state = read_state(desk.path)
-        if desk.path.exists() and not order.fresh:
+        if desk.path.exists() and order.fresh:
+            desk.refuse_foreign(state)
+        elif desk.path.exists():
             stays = state is not None and _is_up_to_date(desk, source, state)
             desk.refuse_unsaved(state, stays=stays)
             if state is not None and stays:

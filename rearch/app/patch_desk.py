@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rearch.app.patch_errors import NoSourceToPatch, UnsavedWork, WorktreeBusy
+from rearch.app.patch_errors import ForeignFolder, NoSourceToPatch, UnsavedWork, WorktreeBusy
 from rearch.app.patch_state import PatchState
 from rearch.app.prepare import LOCK, load
 from rearch.app.request import Request
@@ -132,14 +132,20 @@ class Desk:
             undecided=state.undecided,
         )
 
+    def refuse_foreign(self, state: PatchState | None) -> None:
+        """Errors: ForeignFolder for what we did not make, but for an empty folder."""
+        if state is None and not (self.path.is_dir() and not any(self.path.iterdir())):
+            raise ForeignFolder(self.path)
+
     def refuse_unsaved(self, state: PatchState | None, *, stays: bool = False) -> None:
         """Before the worktree is taken away, or with `stays` before it is given out as it was made.
 
-        Errors: UnsavedWork for a folder that is not ours, or that holds changes or commits of its user; where it would
-        go, ignored files, branches and stashes count too.
+        Errors: as refuse_foreign; UnsavedWork for one that holds changes or commits of its user; where it would go,
+        ignored files, branches and stashes count too.
         """
+        self.refuse_foreign(state)
         if state is None:
-            raise UnsavedWork(self.path, ["it is not a worktree of ours"])
+            return
         tree = self.worktree(self.path, state.time)
         found = [*tree.changed(), *(["commits of your own"] if tree.head != state.head else [])]
         if not stays:

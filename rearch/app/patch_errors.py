@@ -27,6 +27,17 @@ class UnsavedWork(UsageError):
         )
 
 
+class ForeignFolder(UsageError):
+    """What stands where the worktree is to be is somebody else's: no flag takes it away."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} is not a worktree of ours, and is left as it is",
+            hint="`--dir` names another place; or move it away",
+        )
+
+
 class WorktreeBusy(TemporaryError):
     """Another process of ours works on the same worktree."""
 

@@ -47,7 +47,7 @@ def listed(request: Request, order: PatchOrder, report: Reporter) -> tuple[Liste
 def drop(request: Request, order: PatchOrder, report: Reporter) -> PatchWork:
     """Take the patch `order.name` out of the series, when the others apply without it.
 
-    Errors: NoSuchPatch, UnsavedWork, WorktreeBusy; PatchFailed and its kind.
+    Errors: NoSuchPatch, ForeignFolder, UnsavedWork, WorktreeBusy; PatchFailed and its kind.
     """
     desk = Desk(request, order, report)
     if order.name not in desk.names:

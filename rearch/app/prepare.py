@@ -13,7 +13,8 @@ from rearch.app.locking import Resolved, complete
 from rearch.app.request import Request
 from rearch.app.wiring import Adapters
 from rearch.config.project import load_project
-from rearch.engine.lockfile import read_lock, write_lock
+from rearch.engine.lock_changes import write_changes
+from rearch.engine.lockfile import read_lock
 from rearch.engine.stamp import environment_cache
 from rearch.errors import RearchError, UsageError
 from rearch.formats.tree import path_digest
@@ -77,8 +78,9 @@ def prepare(
 def update_lock(request: Request, project: Project, adapters: Adapters, report: Reporter, *, write: bool) -> Resolved:
     """The lock with every wanted name in it; with `keep_going` without those that could not be resolved."""
     path = request.project / LOCK
+    before = read_lock(path)
     resolved = complete(
-        read_lock(path),
+        before,
         wanted_names(project.stacks, project.toolchains),
         adapters,
         update=request.update,
@@ -88,7 +90,7 @@ def update_lock(request: Request, project: Project, adapters: Adapters, report: 
     for name in resolved.changed:
         report(Said(text=f"{'locked' if write else 'would lock'} {name}: {identity_text(resolved.lock, name)}"))
     if write and resolved.changed:
-        write_lock(path, resolved.lock)
+        write_changes(path, before, resolved.lock)
     return resolved
 
 

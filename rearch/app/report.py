@@ -53,10 +53,11 @@ class ReportOrder(Struct, frozen=True, kw_only=True):
 
 
 class Reported(Struct, frozen=True, kw_only=True):
-    """What was written, and what goes to stdout."""
+    """What was written, what goes to stdout, and what is to be told of the records themselves."""
 
     written: tuple[Path, ...]
     answer: str = ""
+    told: tuple[str, ...] = ()
 
 
 def recorded_build(request: Request, report: Reporter, *, junit: Path | None = None) -> BuildResult:
@@ -136,7 +137,15 @@ def report_documents(request: Request, order: ReportOrder) -> Reported:
     if order.markdown and order.markdown != "-":
         makers.append((Path(order.markdown), lambda: _markdown(story).encode()))
     written = tuple(_write(path, make()) for path, make in makers)
-    return Reported(written=written, answer=_answer(order, story, written))
+    told = (*story.history.told, *_misnamed(order.prometheus))
+    return Reported(written=written, answer=_answer(order, story, written), told=told)
+
+
+def _misnamed(metrics: Path | None) -> tuple[str, ...]:
+    """The textfile collector passes over other files without a word (its README)."""
+    if metrics is None or metrics.suffix == ".prom":
+        return ()
+    return (f"{metrics}: node_exporter reads only files that end in .prom",)
 
 
 def _answer(order: ReportOrder, story: Story, written: Sequence[Path]) -> str:
@@ -174,6 +183,10 @@ def _write(path: Path, data: bytes) -> Path:
 
 def _check_folder(path: Path) -> None:
     """Before an hour's work, not after it. Errors: CannotWrite."""
+    if path == Path("-"):
+        raise CannotWrite(
+            path, OSError(errno.EINVAL, "it would be a file of that name; stdout is for --markdown alone")
+        )
     if not path.absolute().parent.is_dir():
         raise CannotWrite(path, FileNotFoundError(errno.ENOENT, "its folder does not exist"))
     if path.is_dir():

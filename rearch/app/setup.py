@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from rearch.app.request import Request
-from rearch.app.setup_facts import SetupOrder, find_account, find_facts, out_folder
+from rearch.app.setup_facts import SetupOrder, check_flags, find_account, find_facts, out_folder
 from rearch.app.setup_notes import setup_notes, setup_steps
 from rearch.errors import UsageError
 from rearch.model.setup import SetupFile, check_printable
@@ -35,6 +35,14 @@ class Written(Struct, frozen=True, kw_only=True):
     same: tuple[Path, ...] = ()
 
 
+class CannotSetUp(UsageError):
+    """A file has no place there."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        self.path = path
+        super().__init__(f"{path} cannot be written: {error.strerror}", hint="--out DIR names another folder")
+
+
 class SetupExists(UsageError):
     """Files are there and hold something else; nothing was written. `paths`: those."""
 
@@ -52,11 +60,12 @@ class SetupExists(UsageError):
 def plan_setup(request: Request, order: SetupOrder) -> SetupPlan:
     """Look at the project, and make the files' texts. Nothing is written.
 
-    Errors: UsageError (BadValue, NoUser, what is wrong in the project's YAML).
+    Errors: UsageError (BadValue, MeansNothing, NoUser, what is wrong in the project's YAML).
     """
     from rearch.app.prepare import load
     from rearch.config.setup_templates import setup_files
 
+    check_flags(order)
     project = load(request)
     account = find_account(request, order)
     folder = out_folder(request, order)
@@ -73,28 +82,35 @@ def plan_setup(request: Request, order: SetupOrder) -> SetupPlan:
 def write_setup(plan: SetupPlan, *, force: bool) -> Written:
     """Write the files, each whole; none when one of them is there with other content, unless `force`.
 
-    Errors: SetupExists, OSError.
+    Errors: SetupExists, CannotSetUp, OSError.
     """
-    from rearch.engine.durable import write_whole
-
     states = {file: _difference(plan.folder / file.path, file) for file in plan.files}
     differing = {plan.folder / file.path: lines for file, lines in states.items() if lines}
     if differing and not force:
         raise SetupExists(differing)
     due = [file for file, lines in states.items() if lines != ()]
     for file in due:
-        write_whole(plan.folder / file.path, file.text.encode(), file.mode)
+        _put(plan.folder / file.path, file)
     return Written(
         wrote=tuple(plan.folder / file.path for file in due),
         same=tuple(plan.folder / file.path for file in plan.files if file not in due),
     )
 
 
+def _put(path: Path, file: SetupFile) -> None:
+    from rearch.engine.durable import write_whole
+
+    try:
+        write_whole(path, file.text.encode(), file.mode)
+    except (NotADirectoryError, FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise CannotSetUp(path, error) from None
+
+
 def _difference(path: Path, file: SetupFile) -> tuple[str, ...] | None:
     """None: nothing is there. (): the same is. Else what differs, in lines."""
     try:
         about = path.lstat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     if not stat.S_ISREG(about.st_mode):
         return ("it is no plain file",)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 HOMES = ("/home", "/root", "/run/user")
 TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108  (nothing is written there)
 SERVICE_HOME = "/var/lib/rearch"
+NAME = "rearch-nightly"
 
 
 class SetupOrder(Struct, frozen=True, kw_only=True):
@@ -33,11 +34,10 @@ class SetupOrder(Struct, frozen=True, kw_only=True):
     program: tuple[str, ...]
     at: str = "02:30"
     user: str = ""
-    name: str = "rearch-nightly"
+    name: str = NAME
     mail: str = ""
     install: str = ""
     out: Path | None = None
-    force: bool = False
     stacks: tuple[str, ...] = ()
     to: tuple[str, ...] = ()
     publish: bool = True
@@ -52,6 +52,17 @@ class NoUser(UsageError):
         super().__init__(f"{project} belongs to user {number}, who has no name here", hint="name a user: --user NAME")
 
 
+class MeansNothing(UsageError):
+    """A flag that this kind has no use for: whoever gave it would wait for it in vain."""
+
+    def __init__(self, flag: str, kind: SetupKind) -> None:
+        self.flag = flag
+        self.kind = kind
+        super().__init__(
+            f"--{flag} means nothing for {kind.value}", hint=f"leave --{flag} out; `--help setup` says whose it is"
+        )
+
+
 class Account(Struct, frozen=True, kw_only=True):
     """A user: with `known` one of this machine, else one that the administrator is told to make, with that `home`."""
 
@@ -60,6 +71,19 @@ class Account(Struct, frozen=True, kw_only=True):
     known: bool
     root: bool = False
     groups: tuple[str, ...] = ()
+
+
+def check_flags(order: SetupOrder) -> None:
+    """Errors: MeansNothing."""
+    local = order.kind.is_local
+    for flag, given, fits in (
+        ("user", order.user != "", local),
+        ("name", order.name != NAME, local),
+        ("mail", order.mail != "", order.kind is SetupKind.CRON),
+        ("install", order.install != "", not local),
+    ):
+        if given and not fits:
+            raise MeansNothing(flag, order.kind)
 
 
 def find_account(request: Request, order: SetupOrder) -> Account:
@@ -92,7 +116,8 @@ def find_facts(request: Request, order: SetupOrder, project: Project, account: A
     named = settings.cache or request.environment.get("REARCH_CACHE", "")
     cache = str(cache_folder(settings, request.environment)) if named else ""
     output = (request.project / Path(settings.output).expanduser()).absolute()
-    outside = () if output.is_relative_to(request.project) else (str(output),)
+    written = dict.fromkeys((output, *_layouts(request, order, project)))
+    outside = tuple(str(folder) for folder in written if not folder.is_relative_to(request.project))
     builders = {image.builder for image in _images(project)}
     paths = (*order.program[:1], str(Path(sys.executable).resolve()), str(request.project), cache, *outside)
     facts = SetupFacts(
@@ -116,6 +141,20 @@ def find_facts(request: Request, order: SetupOrder, project: Project, account: A
     )
     _check(facts)
     return facts
+
+
+def _layouts(request: Request, order: SetupOrder, project: Project) -> Iterator[Path]:
+    """The folders that a night on this machine publishes to: a service can write to no others."""
+    from rearch.app.publish import target_at
+    from rearch.planning.publish_targets import LayoutTarget
+
+    if not order.publish or not order.kind.is_local:
+        return
+    named = [(text, request.project) for stack in project.stacks for text in stack.publish.to]
+    for text, base in [(text, Path()) for text in order.to] or named:
+        target = target_at(text, base)
+        if isinstance(target, LayoutTarget):
+            yield Path(os.path.abspath(target.path))  # noqa: PTH100  (`..` out, links kept)
 
 
 def _some_below(paths: Iterable[str], folders: Iterable[str]) -> bool:

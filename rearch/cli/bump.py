@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from invoke import Context, task
 
-from rearch.cli.build import HELP, make_request, reporter_for
+from rearch.cli.build import HELP, Given, make_request, reporter_for
 from rearch.cli.door import answer, guarded, no_flag, say
 from rearch.errors import ExitCode, UsageError
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def bump(
     context: Context,
     component: str,
-    to: str = "",
+    to: Given = None,
     minor: bool = False,
     latest: bool = False,
     dry_run: bool = False,
@@ -49,11 +49,13 @@ def bump(
     from rearch.upkeep.bump import bump_document, bump_lines
 
     no_flag(component, "bump")
-    if sum((bool(to), minor, latest)) > 1:
+    if to == "":  # a script whose variable is empty must not get the newest
+        raise UsageError("--to names no version", hint="leave it out for the newest patch release")
+    if sum((to is not None, minor, latest)) > 1:
         raise UsageError("--to, --minor and --latest exclude each other", hint="leave all but one out")
     request = make_request(context, project, None, None, None, None, offline=offline)
     level: Level = "latest" if latest else "minor" if minor else "patch"
-    order = BumpOrder(component=component, to=to, level=level, dry_run=dry_run, force=force)
+    order = BumpOrder(component=component, to=to or "", level=level, dry_run=dry_run, force=force)
     done = run(request, order, reporter_for("plain", request, verbose=verbose))
     for line in (json_format.dumps(bump_document(done), indent=1),) if json else bump_lines(done):
         answer(line)

@@ -149,10 +149,26 @@ def without_file(arguments: list[str]) -> list[str]:
     from_server = any(word == "--from" or word.startswith("--from=") for word in arguments)
     if not (is_bundle and from_server):
         return arguments
-    if arguments[1:] and not arguments[1].startswith("-"):
-        say(f"error: {arguments[1]} and --from name two bundles\nhint: leave one of them out")
+    file = _file(arguments)
+    if file:
+        say(f"error: {file} and --from name two bundles\nhint: leave one of them out")
         raise Exit(code=int(ExitCode.USAGE))
     return [arguments[0], "--archive=", *arguments[1:]]
+
+
+def _file(arguments: list[str]) -> str:
+    """The first word that is neither a flag nor its value; empty where there is none, or a flag is unknown."""
+    contexts = {f"bundle.{context.name}": context.flags for context in namespace().to_contexts()}
+    flags = contexts.get(arguments[0])
+    at = 1
+    while flags and at < len(arguments):
+        flag, equals, _ = arguments[at].partition("=")
+        if not flag.startswith("-"):
+            return arguments[at]
+        if flag not in flags:
+            break
+        at += 2 if flags[flag].takes_value and not equals else 1
+    return ""
 
 
 def _request(context: Context, project: str, stack: Given, *, offline: bool) -> Request:

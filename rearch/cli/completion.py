@@ -57,17 +57,23 @@ def _behind_own_flags(program: Program, words: list[str]) -> list[str]:
 
 
 def _offer_values(program: Program, words: list[str], behind: list[str]) -> None:
-    """Behind a flag whose values have names: its word is the last one, or the one before it. Errors: Exit, then."""
-    from rearch.cli.completion_values import values_of
+    """Behind a task whose first word has names, and behind a flag whose values have: that is the last word, or the one
+    before it. Errors: Exit, then."""
+    from rearch.cli.completion_values import first_values, offered, values_of
 
+    project = next((words[at + 1] for at, word in enumerate(words[:-1]) if word == "--project"), "")
+    if behind and len(behind) <= 2 and behind[-1][:1] != "-":
+        _print_some(offered("", behind[-1], first_values(behind[0], project)))
     flag = next((word for word in reversed(behind[-2:]) if word.startswith("--")), "")
     if not behind or flag == behind[0] or not _takes_value(program, behind[0], flag):
         return
-    project = next((words[at + 1] for at, word in enumerate(words[:-1]) if word == "--project"), "")
-    values = values_of(flag, project)
-    # A whole name may have a blank behind it, which is not told here: what follows it is more likely wanted.
-    if values and behind[-1] not in values:
-        print("\n".join(values))  # noqa: T201
+    _print_some(offered(flag, behind[-1], values_of(flag, project)))
+
+
+def _print_some(candidates: tuple[str, ...]) -> None:
+    """Nothing happens where there are none. Errors: Exit, else."""
+    if candidates:
+        print("\n".join(candidates))  # noqa: T201
         raise Exit(code=0)
 
 

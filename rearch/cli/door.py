@@ -38,7 +38,7 @@ def guarded(function: Callable[P, int] | Callable[P, None]) -> Callable[P, None]
         except KeyboardInterrupt:
             code = _tell(Interrupted())
         except BrokenPipeError:  # somebody closed the pipe: `rearch plan | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            no_more_output()
             code = ExitCode.FAILED
         except RearchError as error:
             code = _tell(error)
@@ -48,6 +48,11 @@ def guarded(function: Callable[P, int] | Callable[P, None]) -> Callable[P, None]
             raise Exit(code=int(code))
 
     return body
+
+
+def no_more_output() -> None:
+    """Nobody reads stdout any more; what Python still holds for it goes nowhere, without a word."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _refused(error: OSError) -> RearchError:

@@ -128,14 +128,19 @@ def _show(night: Night, order: NightlyOrder, *, as_json: bool) -> None:
     say(_sum(night, order))
 
 
+def _tags(night: Night, order: NightlyOrder) -> str:
+    """A dry run knows those of images that are built."""
+    return f"{len(night.new_tags)} tags {'to set for what is built' if order.dry_run else 'set'}"
+
+
 def _sum(night: Night, order: NightlyOrder) -> str:
     """One line for cron's mail."""
     held = sum(bool(change.held) for change in night.updates)
     parts = [
         f"{len(night.updates) - held} updated" + (f", {held} held back" if held else ""),
-        f"{len(night.whole)} of {len(night.components)} whole"
-        + (f", {len(night.as_published)} as published" if night.as_published else ""),
-        f"{len(night.new_tags)} tags {'to set' if order.dry_run else 'set'}" if order.publish else "not published",
+        *([] if order.dry_run else [f"{len(night.whole)} of {len(night.components)} whole"]),
+        *([f"{len(night.as_published)} as published"] if night.as_published else []),
+        _tags(night, order) if order.publish else "not published",
     ]
     ending = f"{len(night.problems)} problems" if night.problems else "nothing failed"
     return f"{night.date}: {', '.join(parts)}; {ending}"

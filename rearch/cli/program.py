@@ -28,6 +28,7 @@ from rearch.cli import setup as setup_tasks
 from rearch.cli import upkeep as upkeep_tasks
 from rearch.cli import volumes as volume_tasks
 from rearch.cli.completion import meet_completion, two_words
+from rearch.cli.door import no_more_output
 from rearch.cli.groups import HELP, meet_group, nearest
 from rearch.errors import ExitCode
 
@@ -120,7 +121,7 @@ def _words(program: Program) -> list[str]:
     if len(words) > 1 and words[0] in tasks and words[1] in HELP:
         help_for.value = words[0]  # else a task would take it for the name that it wants
         return words[2:]
-    return bundle_tasks.without_file(meet_completion(program, words))
+    return upkeep_tasks.references_joined(bundle_tasks.without_file(meet_completion(program, words)), tasks)
 
 
 def _misspelt(error: ParseError, tasks: list[str]) -> str:
@@ -151,5 +152,12 @@ def _plainly(error: ParseError) -> str:
 def main() -> NoReturn:
     """Entry point of the console script."""
     program = Rearch(name="rearch", binary="rearch", namespace=collection(), version=__version__, config_class=Config)
-    program.run()
+    try:
+        try:
+            program.run()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # `rearch --help | head`: invoke's own answers pass no door
+        no_more_output()
+        sys.exit(ExitCode.FAILED)
     sys.exit(ExitCode.OK)

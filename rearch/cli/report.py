@@ -7,7 +7,7 @@ from pathlib import Path
 from invoke import Context, task
 
 from rearch.cli.build import HELP, make_request
-from rearch.cli.door import answer, guarded
+from rearch.cli.door import answer, guarded, say
 from rearch.errors import UsageError
 
 
@@ -47,4 +47,7 @@ def report(
         markdown=markdown,
         json=json,
     )
-    answer(report_documents(request, order).answer)
+    done = report_documents(request, order)
+    answer(done.answer)
+    for text in done.told:
+        say(f"warning: {text}")

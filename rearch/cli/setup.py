@@ -54,36 +54,24 @@ def setup(
 ) -> None:
     """Write units or a CI file that run `rearch nightly` every night, from templates; what is there is not touched."""
     no_flag(kind, "setup")
+    from msgspec.structs import replace
+
     from rearch.app.request import Request
-    from rearch.app.setup import plan_setup, write_setup
+    from rearch.app.setup import plan_setup
     from rearch.app.setup_facts import SetupOrder
     from rearch.model.setup import kind_of
 
-    order = SetupOrder(
-        kind=kind_of(kind),
-        program=_program(),
-        at=at,
-        user=user,
-        name=name,
-        mail=mail,
-        install=install,
-        out=Path(out) if out else None,
-        stacks=words(stack),
-        to=tuple(word for text in to for word in text.split(",")),
-        publish=publish,
-    )
+    who = SetupOrder(kind=kind_of(kind), program=_program(), at=at, user=user, name=name, mail=mail, install=install)
+    places = tuple(word for text in to for word in text.split(","))
+    order = replace(who, out=Path(out) if out else None, stacks=words(stack), to=places, publish=publish)
     if print_ and (out or force):
         raise UsageError("--print writes nothing: --out and --force mean nothing with it")
     request = Request(project=project_root(context, project), stacks=order.stacks or None, environment=environment())
     plan = plan_setup(request, order)
     if print_:
         _print(plan)
-        return
-    done = write_setup(plan, force=force)
-    for path in done.wrote:
-        answer(str(path))
-    for path in done.same:
-        say(f"{path}: as it should be already")
+    else:
+        _write(plan, force=force)
     _tell(plan)
 
 
@@ -99,7 +87,16 @@ def _print(plan: SetupPlan) -> None:
         if len(plan.files) > 1:
             answer(f"{chr(10) if number else ''}### {plan.folder / file.path} (mode {file.mode:04o})")
         answer(file.text.rstrip("\n"))
-    _tell(plan)
+
+
+def _write(plan: SetupPlan, *, force: bool) -> None:
+    from rearch.app.setup import write_setup
+
+    done = write_setup(plan, force=force)
+    for path in done.wrote:
+        answer(str(path))
+    for path in done.same:
+        say(f"{path}: as it should be already")
 
 
 def _tell(plan: SetupPlan) -> None:

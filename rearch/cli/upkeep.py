@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json as json_format
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
 from invoke import Context, task
 
 from rearch.cli.build import HELP, Given, make_request
 from rearch.cli.door import answer, guarded, no_flag, say, words
-from rearch.errors import ExitCode
+from rearch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from rearch.upkeep.outdated_rows import Row
@@ -22,7 +23,7 @@ ROWS = {
 }
 
 _STALE = {name: HELP[name] for name in ("offline", "project")} | ROWS
-_STALE |= {"ref": "an image or index of a registry; several with commas"}
+_STALE |= {"ref": "an image or index of a registry; several in one go, with spaces or commas between"}
 
 
 @task(
@@ -61,13 +62,26 @@ def stale(
     offline: bool = False,
     project: str = "",
 ) -> int:
-    """List which published images (REF[,REF...]) have a base, source or toolchain that moved since."""
+    """List which published images (REF...) have a base, source or toolchain that moved since."""
     from rearch.app.stale import stale as run
 
     no_flag(ref, "stale")
+    references = words(ref)
+    if not references:
+        raise UsageError("stale was given no image", hint="`rearch stale registry.example.org/team/app:v1`")
     request = make_request(context, project, None, None, None, None, offline=offline)
-    rows = run(request, words(ref), lambda _event: None)
+    rows = run(request, references, lambda _event: None)
     return _tell(rows, json=json, everything=all, exit_code=exit_code)
+
+
+def references_joined(given: list[str], tasks: Container[str]) -> list[str]:
+    """`stale REF REF` as invoke reads it, which takes one word for one argument: `stale REF,REF`."""
+    if given[:1] != ["stale"]:
+        return given
+    pairs = enumerate(pairwise(given), 1)
+    first = next((at for at, (before, word) in pairs if word[:1] != "-" and before != "--project"), len(given))
+    more = tuple(takewhile(lambda word: word[:1] != "-" and word not in tasks, given[first + 1 :]))
+    return [*given[:first], ",".join((given[first], *more)), *given[first + 1 + len(more) :]] if more else given
 
 
 def _tell(rows: Iterable[Row], *, json: bool, everything: bool, exit_code: bool) -> int:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from difflib import SequenceMatcher
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -208,6 +210,9 @@ class _Sites:
 
 
 def lines_changed(before: str, after: str) -> Iterator[tuple[int, str, str]]:
-    """The lines that differ, by number from 1: an edit of a scalar on one line neither adds nor takes lines."""
-    pairs = zip(before.splitlines(), after.splitlines(), strict=False)
-    return ((number, old, new) for number, (old, new) in enumerate(pairs, 1) if old != new)
+    """The lines that differ, by number from 1 in the text before. A scalar that went over several lines may stand on
+    one afterwards: where a side has no such line, it is empty."""
+    old, new = before.splitlines(), after.splitlines()
+    for kind, first, last, start, end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        pairs = zip_longest(old[first:last], new[start:end], fillvalue="") if kind != "equal" else ()
+        yield from ((first + number, *pair) for number, pair in enumerate(pairs, 1))

@@ -21,12 +21,20 @@ FORMAT = 1
 class BadLock(UsageError):
     """rearch.lock cannot be read."""
 
+    advice = "take it back from version control, or delete it and run `invoke lock`"
+
     def __init__(self, path: Path, why: str) -> None:
         self.path = path
-        super().__init__(
-            f"{path}: {why}",
-            hint="take it back from version control, or delete it and run `invoke lock`",
-        )
+        super().__init__(f"{path}: {why}", hint=self.advice)
+
+
+class MergedLock(BadLock):
+    """A merge of two branches left its marks in rearch.lock."""
+
+    advice = "`git checkout --ours rearch.lock`, then `invoke lock` resolves what the other side had"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "a merge left conflict marks in it")
 
 
 def read_lock(path: Path) -> Lock:
@@ -45,13 +53,18 @@ def parse_lock(path: Path, text: bytes | str) -> Lock:
     try:
         data = json.loads(text)
     except ValueError as error:
-        raise BadLock(path, f"not readable as JSON ({error})") from None
+        raise MergedLock(path) if _has_marks(text) else BadLock(path, f"not readable as JSON ({error})") from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise BadLock(path, f"not a lock of format {FORMAT}")
     try:
         return Lock(FrozenDict({name: _entry(item) for name, item in data["names"].items()}))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadLock(path, f"an entry is malformed ({error!r})") from None
+
+
+def _has_marks(text: bytes | str) -> bool:
+    lines = (text if isinstance(text, bytes) else text.encode()).splitlines()
+    return any(line.startswith((b"<<<<<<< ", b">>>>>>> ")) for line in lines)
 
 
 def write_lock(path: Path, lock: Lock) -> bool:

@@ -1,7 +1,7 @@
 """What the nightly job keeps below output/.rearch/nightly/, and the lock that lets one of them run at a time.
 
 `state.json`: what people were told, updates that were refused, dated tags of a publish that has begun.
-`before.lock`, `after.lock`: rearch.lock around an update whose build has not come to its end; `versions.json`: the
+`before.lock`, `after.lock`: rearch.lock around an update until it was built and recorded; `versions.json`: the
 versions that were taken in it. A run that was killed leaves them, and the next one knows what it may go back to.
 """
 
@@ -24,6 +24,7 @@ from rearch.engine.durable import write_whole
 from rearch.engine.lockfile import BadLock, lock_text, parse_lock, read_lock, write_lock
 from rearch.engine.refused import make_folder
 from rearch.errors import TemporaryError
+from rearch.model.frozen import NOTHING, FrozenDict
 from rearch.model.lock import Entry, Lock
 from rearch.model.typed import Undecodable, decode_json
 from rearch.upkeep.bump import Edited
@@ -39,13 +40,14 @@ _REMEMBERED = 1000
 
 class Refused(Struct, frozen=True, kw_only=True):
     """An update that did not build. `identity`: what was refused, as rearch.lock writes it, or a tag; `recipes`: digest
-    of the recipes then, since with other ones it may build; `why` in a line; `since`: the night; `broke`: the
-    components."""
+    of the recipes then, since with other ones it may build; `why` in a line; `since`: the night; `moved`: the
+    components that it was of; `broke`: those that failed."""
 
     identity: str
     recipes: str
     why: str
     since: str
+    moved: tuple[str, ...] = ()
     broke: tuple[str, ...] = ()
 
 
@@ -185,9 +187,18 @@ class NightlyFolder:
         write_lock(self._folder / "before.lock", before)
         write_lock(self._folder / "after.lock", after)
 
-    def end_trial(self) -> None:
-        """The update was built, or taken back."""
-        for name in ("after.lock", "before.lock", "versions.json"):
+    def end_trial(self, later: Iterable[Trial] = (), before: Mapping[str, Entry] = NOTHING) -> None:
+        """The update was built, or taken back; but for versions and entries of components that were not built.
+        Errors: OSError."""
+        later = tuple(later)
+        self.keep_versions(later) if later else self._forget("versions.json")
+        if before:
+            write_lock(self._folder / "before.lock", Lock(FrozenDict(before)))
+        else:
+            self._forget("after.lock", "before.lock")
+
+    def _forget(self, *names: str) -> None:
+        for name in names:
             (self._folder / name).unlink(missing_ok=True)
 
     def keep_versions(self, trials: Iterable[Trial]) -> None:

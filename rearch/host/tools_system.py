@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -90,7 +91,14 @@ def toolchain_inputs(
         version=toolchain.version or "",
         host=host,
         origin=_pinned(toolchain, host),
+        everywhere=_everywhere(toolchain),
     )
+
+
+def _everywhere(toolchain: Toolchain) -> str:
+    """The same on every host, and another when any of them gets another compiler."""
+    pins = sorted(tool.sha256 for tool in (toolchain.hosts or {}).values())
+    return hashlib.sha256("\n".join(pins).encode()).hexdigest()
 
 
 def _pinned(toolchain: Toolchain, host: Platform) -> PypiOrigin | ArchiveOrigin:

@@ -125,7 +125,8 @@ def _full(value: str) -> str:
     return value
 
 
-def _name(value: str) -> str:
+def plain_name(value: str) -> str:
+    """The name of a stack, a component or a toolchain. Errors: ValueError."""
     if not re.fullmatch(r"[a-z0-9]+(?:[._-][a-z0-9]+)*", value) or len(value) > 64:
         raise ValueError("a name has lower-case letters, digits and single . _ - between them, at most 64")
     return value
@@ -186,7 +187,7 @@ Span = Annotated[
 ]
 Text = Annotated[str, Says("text")]
 FullText = Annotated[str, AfterValidator(_full), Says("text, not empty")]
-Name = Annotated[str, AfterValidator(_name), Says("name", "^[a-z0-9]+([._-][a-z0-9]+)*$")]
+Name = Annotated[str, AfterValidator(plain_name), Says("name", "^[a-z0-9]+([._-][a-z0-9]+)*$")]
 FileName = Annotated[str, AfterValidator(_file_name), Says("file name", "^[A-Za-z0-9_][A-Za-z0-9._+-]*$")]
 RelativePath = Annotated[str, AfterValidator(_relative), Says("relative path")]
 Package = Annotated[str, AfterValidator(_package), Says("Go package", "^[A-Za-z0-9._~][A-Za-z0-9._~+/-]*$")]

@@ -117,15 +117,20 @@ class SystemOrigin(Struct, frozen=True, kw_only=True):
 
 
 class ToolchainInputs(Struct, frozen=True, kw_only=True):
-    """`kind` is go, zig or gcc; `version` the compiler's, as in 1.27.0."""
+    """`kind` is go, zig or gcc; `version` the compiler's, as in 1.27.0. `everywhere`: a digest of what is pinned for
+    all hosts; empty for the host's own."""
 
-    OUTSIDE_KEY: ClassVar[Mapping[str, str]] = outside_key(name="a name of ours; the origin says what it is")
+    OUTSIDE_KEY: ClassVar[Mapping[str, str]] = outside_key(
+        name="a name of ours; the origin says what it is",
+        everywhere="for inputs digests (planning/inputs.py); the origin says what this host has",
+    )
 
     name: str
     kind: str
     version: str
     host: Platform
     origin: PypiOrigin | ArchiveOrigin | SystemOrigin
+    everywhere: str = ""
 
 
 class FetchInputs(Struct, frozen=True, kw_only=True):

@@ -24,7 +24,8 @@ _HOST = re.compile(r" [a-z0-9]+/[a-z0-9]+\Z")
 
 
 class Compiler(Struct, frozen=True, kw_only=True):
-    """A toolchain wherever it runs. `identity` is that of the host's own compiler, which a version does not pin."""
+    """A toolchain wherever it runs. `identity` is that of the host's own compiler, which a version does not pin; of
+    a pinned one a digest of the pins for all hosts, since others may build the same version otherwise."""
 
     kind: str
     version: str
@@ -65,7 +66,7 @@ def anywhere(inputs: Inputs) -> Inputs | Compiler:
         case ToolchainInputs(origin=SystemOrigin(identity=identity)):
             return Compiler(kind=inputs.kind, version=inputs.version, identity=_HOST.sub("", identity))
         case ToolchainInputs():
-            return Compiler(kind=inputs.kind, version=inputs.version)
+            return Compiler(kind=inputs.kind, version=inputs.version, identity=inputs.everywhere)
         case SmokeInputs() | ImageSmokeInputs():
             return replace(inputs, emulator=None)
     return inputs

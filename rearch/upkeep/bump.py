@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from rearch.errors import UsageError
 from rearch.formats.printable import printable
+from rearch.upkeep.outdated import few
 from rearch.upkeep.outdated_tags import Ranked, Rule, Tag
 
 Level: TypeAlias = Literal["patch", "minor", "latest"]
@@ -106,10 +107,20 @@ def _front(numbers: Sequence[int], count: int) -> tuple[int, ...]:
     return (*numbers, 0, 0)[:count]
 
 
+def already(component: str, version: str) -> str:
+    """Why nothing was done."""
+    return f"{component}: {printable(version)} it is already, nothing was changed"
+
+
+def newer_libraries(component: str, changes: Sequence[str]) -> str:
+    """What to do about the Go libraries of a version that stays; empty without changes."""
+    return f"Go libraries moved: {few(changes)}: `rearch lock --update --only {component}`" if changes else ""
+
+
 def bump_lines(done: Bumped) -> Iterator[str]:
     """For people. Upstream's words are made printable."""
     if not done.changed:
-        yield done.note or f"{done.component}: {printable(done.old)} it is already, nothing was changed"
+        yield done.note or already(done.component, done.old)
         return
     old = printable(done.old) or "as apt offers"
     same = done.old == done.new  # a Debian source whose Go libraries are others now
@@ -151,5 +162,11 @@ def bump_document(done: Bumped) -> dict[str, Any]:
         "moved": list(done.moved),
         "applied": list(done.applied),
         "failures": list(done.failures),
-        "log": {"lines": list(done.log.lines), "total": done.log.total, "lost": done.log.lost},
+        "note": done.note,
+        "log": {
+            "lines": list(done.log.lines),
+            "total": done.log.total,
+            "lost": done.log.lost,
+            "missing": done.log.missing,
+        },
     }

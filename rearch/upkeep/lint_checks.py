@@ -17,6 +17,8 @@ _INSTEAD = (
     (r"\b(?:curl|wget)\b", "fetch it as a source, or in a stage `FROM --platform=$BUILDPLATFORM`, and COPY it"),
 )
 _OTHERWISE = "do it in a stage `FROM --platform=$BUILDPLATFORM`, and COPY the result"
+# For programs that do their work whatever they are told.
+_UNSTARTED = "# rearch: ignore=no-smoke WHY"
 _WORDLESS = {"todo", "tbd", "fixme", "..."}
 
 
@@ -35,7 +37,9 @@ def _untried(world: World, recipe: ReadRecipe) -> Iterator[Finding]:
         return
     if found.build.go.binaries and not found.smoke and not any(v.recipe and v.recipe.smoke for v in recipe.variants):
         place = world.at(recipe.common, ("build", "go", "binaries"))
-        hint = f"smoke: [{{run: [{next(iter(found.build.go.binaries))}, --help], expect: ...}}]"
+        hint = (
+            f"smoke: [{{run: [{next(iter(found.build.go.binaries))}, --help], expect: ...}}], or `{_UNSTARTED}` there"
+        )
         yield Finding(rule="no-smoke", place=place, text="nothing starts these programs", hint=hint)
     if found.image is not None and not found.image.smoke:
         place = world.at(recipe.common, ("image",))

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from rearch.errors import UsageError
 from rearch.formats.urls import masked
+from rearch.model.base import plain_name
 from rearch.upkeep.inspect_layout import Layout
 
 _TAG = re.compile(
@@ -38,6 +39,15 @@ class BadName(UsageError):
         super().__init__(f"{url} gives no name for a component", hint="give one: --name NAME")
 
 
+class UnfitName(UsageError):
+    """A name that no stack, or no component, can have. `flag`: where it was given."""
+
+    def __init__(self, flag: str, name: str, why: str) -> None:
+        self.flag = flag
+        self.name = name
+        super().__init__(f"--{flag} {name}: {why}", hint="as in host-api or net-tools-2")
+
+
 class SecretInUrl(UsageError):
     """A recipe is for everybody who has the project; what opens the repository is not."""
 
@@ -61,6 +71,17 @@ def check_url(url: str) -> None:
     found = re.match(r"([a-z][a-z0-9+.-]*)://([^/@]*)@", url.strip(), re.IGNORECASE)
     if found and (":" in found[2] or found[1].lower() != "ssh"):
         raise SecretInUrl(url)
+
+
+def check_names(stack: str, name: str) -> None:
+    """Before anything is fetched, and before they become a path. Empty: not given. Errors: UnfitName."""
+    for flag, text in (("stack", stack), ("name", name)):
+        try:
+            plain_name(text or "x")
+        except ValueError as error:
+            raise UnfitName(flag, text, str(error)) from None
+    if name == "stack":
+        raise UnfitName("name", name, "stack.yaml is the stack itself")
 
 
 def newest_tag(names: Iterable[str]) -> str | None:

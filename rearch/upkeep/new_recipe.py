@@ -232,6 +232,7 @@ def _smoke(page: Page, draft: Draft) -> None:
     helps = draft.found.helps
     if not helps:
         page.note("DOUBTFUL: no smoke check: how these programs can be started without doing their work is not known.")
+        page.note("`check` warns of it until there is one, or until a comment at `binaries` says why there is none.")
         return
     page.put("smoke")
     for one in helps:

@@ -59,6 +59,7 @@ def test_levels_and_the_newest(made: Maintained) -> None:
     assert json.loads(made.rearch.run("bump", "one", "--latest", "--json").out)["new"] == "v2.0.0"
     assert "it is already" in made.rearch.run("bump", "one", "--to", "v2.0.0").out
     made.rearch.run("bump", "one", "--to", "v1.5.0", "--latest", code=2)
+    assert "--to names no version" in made.rearch.run("bump", "one", "--to", "", code=2).err
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,13 @@ def test_go_libraries_alone_are_a_reason_to_bump(made: DebianProject) -> None:
     assert "demo/any: 1.9-1, locked anew" in done.out
     assert "locked debian tool: 1.9-1, with golang-b-dev 1.0-1 -> 1.1-1" in done.out
     assert "nothing was changed" in made.rearch.run("bump", "any").out
+    before = made.state()
+    told = "Go libraries moved: golang-b-dev 1.0-1 -> 1.1-1: `rearch lock --update --only demo/exact`"
+    assert f"no newer patch release than 1.9-1; {told}" in made.rearch.run("bump", "exact").out
+    assert json.loads(made.rearch.run("bump", "exact", "--to", "1.9-1", "--json").out)["note"].endswith(told)
+    assert made.state() == before
+    made.rearch.run("lock", "--update", "--only", "demo/exact")
+    assert "Go libraries" not in made.rearch.run("bump", "exact").out
 
 
 def test_what_goes_wrong_changes_nothing_and_says_what_to_do(made: DebianProject) -> None:

@@ -166,6 +166,30 @@ def test_a_plan_changes_nothing(tmp_path: Path) -> None:
     assert sorted(rearch.project.rglob("*")) == before
 
 
+def test_a_name_that_fails_keeps_no_other_from_the_lock(tmp_path: Path) -> None:
+    rearch = bare(tmp_path, "one", "two", git=True)
+    path = rearch.project / "rearch.lock"
+    rearch.run("lock")
+    first = path.read_bytes()
+    repository = Repository(tmp_path / "upstreams" / "one")
+    was, now = repository.head, repository.commit({"main.go": "package main\n"})
+    repository.tag("v1.0.0", now)
+    lost = json.loads(first)
+    del lost["names"]["git https://git.example.org/upstream/two v1.0.0"]
+    path.write_text(json.dumps(lost))
+    both = rearch.run("lock", "--check", code=ExitCode.VERIFICATION)
+    assert "not locked: git https://git.example.org/upstream/two v1.0.0" in both.err
+    assert f"locked: {was}" in both.err
+    rearch.run("lock", code=ExitCode.VERIFICATION)
+    assert path.read_bytes() == first
+    (tmp_path / "upstreams/two").rename(tmp_path / "two")
+    gone = rearch.run("lock", "--update", code=FAILED)
+    assert "no such repository" in gone.err
+    names = json.loads(path.read_bytes())["names"]
+    assert names.keys() == json.loads(first)["names"].keys()
+    assert names["git https://git.example.org/upstream/one v1.0.0"]["commit"] == now
+
+
 def test_lock_writes_checks_updates_and_prunes(tmp_path: Path) -> None:
     rearch = bare(tmp_path, "one", "two", git=True)
     path = rearch.project / "rearch.lock"

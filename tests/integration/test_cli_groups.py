@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from rearch.errors import ExitCode
-from tests.support.cli import Cli
+from tests.support.cli import SCRIPTS, Cli, clean_environment
 
 APPLICATION = 'name: a\nservices:\n  w: {image: registry.example.org/x:1, on: {"team/disk": ssd}}\n'
 HOSTS = 'hosts:\n  pi: {arch: arm64, labels: {"team/disk": ssd}}\n'
@@ -42,12 +44,27 @@ def test_help_of_a_group_is_an_answer(rearch: Cli, words: tuple[str, ...]) -> No
         (("bundle", "scan"), "error: bundle scan wants archive"),
         (("check", "--hlep"), "hint: did you mean --help?"),
         (("bundle", "scan", "x.tar", "--from", "http://localhost:1"), "error: x.tar and --from name two bundles"),
+        (("bundle", "scan", "--from", "http://localhost:1", "--json", "x.tar"), "error: x.tar and --from name two"),
+        (("bundle", "scan", "--from", "http://localhost:1", "--jsn", "x.tar"), "hint: did you mean --json?"),
     ],
 )
 def test_nothing_is_done_and_what_there_is_is_told(rearch: Cli, words: tuple[str, ...], told: str) -> None:
     done = rearch.run(*words, code=ExitCode.USAGE)
     assert told in done.err
     assert done.out == ""
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--list",), ("setup", "--help")])
+def test_help_that_nobody_reads_to_its_end_is_no_bug(words: tuple[str, ...]) -> None:
+    """`rearch --help | head -1`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    argv = (str(SCRIPTS / "rearch"), *words)
+    try:
+        done = subprocess.run(argv, env=clean_environment(), stdout=writer, stderr=subprocess.PIPE, check=False)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (ExitCode.FAILED, b"")
 
 
 def test_the_task_that_a_group_is_keeps_its_help(rearch: Cli) -> None:

@@ -23,11 +23,13 @@ LOADS = {
 }
 LINES = {
     "setu": "setup",
+    "setup sys": "setup systemd",
     "build --keep": "build --keep-going",
     "place che": "place check",
     "bundle scan --al": "bundle scan --allow",
     "bundle.ver": "bundle.verify",
     "build --arch s39": "build --arch s390x",
+    "build --arch arm64,s39": "build --arch arm64,s390x",
     "build --only network-m": "build --only network-manager",
 }
 INVOKE = {"dev.ch": "dev.check", "bundle scan --al": "bundle scan --allow"}
@@ -88,7 +90,12 @@ def test_values_are_offered_where_they_have_names(tmp_path: Path) -> None:
     project = ("rearch", "--project", str(tmp_path))
     assert complete(*project, "build", "--stack", "m") == ["mine"]
     assert complete(*project, "build", "--only") == ["one", "two"]
+    assert complete(*project, "bump", "o") == complete(*project, "patch", "start", "o") == ["one", "two"]
+    assert "systemd" in complete("rearch", "setup", "sys")
+    assert "--out" in complete("rearch", "setup", "systemd", "--"), "the kind is whole"
+    assert complete(*project, "build", "--only", "one,") == ["one,two"]
     assert "--jobs" in complete(*project, "build", "--only", "one", "--"), "the value is whole"
+    assert "--jobs" in complete(*project, "build", "--only", "one,two", "--"), "so is the list"
 
 
 def test_second_words_are_offered() -> None:

@@ -39,7 +39,7 @@ NAMES = ("ash", "beech", "cedar", "oak")
 @dataclass
 class World:
     """The project and its surroundings; `dated` is what the registry should have: component -> dated tags. `order`: all
-    that were published, the last at the end."""
+    that were published, the last at the end; `built`: component -> the digest of its last whole build."""
 
     base: Path
     rearch: Cli
@@ -48,6 +48,7 @@ class World:
     server: Server | None = None
     dated: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in NAMES})
     order: list[str] = field(default_factory=list)
+    built: dict[str, str] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def open(self) -> None:
@@ -111,8 +112,9 @@ class World:
         assert updates == [(one["name"], one["after"], bool(one["held"])) for one in record["updates"]]
         matrix = {row[0]: row[1] for row in page.tables["matrix"]}
         assert {*matrix} >= {f"demo/{name}" for name in NAMES}
-        for name in record["whole"]:
-            assert matrix[name].startswith(("made", "reused")), matrix
+        for name in record["components"]:
+            right = ("made", "reused") if name in record["whole"] else ("failed",)
+            assert matrix[name].startswith(right), matrix
         shown = {(row[1], row[2]) for row in page.tables.get("published", []) if row[3] in ("new", "moved")}
         sent = {tuple(one["reference"].split("@")) for one in record["tags"] if one["change"] in ("new", "moved")}
         assert not sent or shown == sent
@@ -122,12 +124,12 @@ class World:
         of it can be read."""
         assert self.server is not None
         rows = json.loads((self.rearch.output / "build.json").read_bytes())["images"]
-        digests = {row["component"].removeprefix("demo/"): row["digest"] for row in rows}
+        self.built |= {row["component"].removeprefix("demo/"): row["digest"] for row in rows}
         assert json.loads(ask(self.server, "/v2/_catalog")[1])["repositories"] == [f"team/{name}" for name in NAMES]
         for name in NAMES:
             found = tags_of(self.server, f"team/{name}")
             assert {*found} == {"nightly", *self.dated[name]}, name
-            assert found["nightly"] == digests[name], name
+            assert found["nightly"] == self.built[name], name
             assert found["nightly"] in {found[tag] for tag in self.dated[name]}, name
             needed = {*found.values()} | {
                 child["digest"]
@@ -162,6 +164,7 @@ def test_a_fortnight(tmp_path: Path) -> None:
             "nightly fails",  # 10: the registry is away
             "nightly is well again",
             "nightly fails",  # 12: a branch does not build
+            "nightly fails",  # 13: nor does a recipe
             "nightly is well again",
         ]
         assert all(message["message"].endswith("https://ci.example.org/r") for message in box.messages)
@@ -215,6 +218,13 @@ def _second_week(world: World, x: str, y: str, z: str) -> None:
     push(base, z, "twelfth")
     _killed(world, days(12))
     world.night(days(12), ExitCode.PARTIAL, new=[z], wrong=[x])
+    # Somebody's own mistake, which no update is taken back for: it fails, and stands as it was.
+    recipe = world.recipe(z)
+    path = world.rearch.project / f"recipes/demo/{z}.yaml"
+    path.write_bytes(recipe.replace(b": .}", b": ./gone}"))
+    world.night(days(13), ExitCode.PARTIAL, wrong=[x, z])
+    assert json.loads((world.rearch.output / "nightly.json").read_bytes())["updates"] == []
+    path.write_bytes(recipe)
     push(base, x, "thirteenth")
     # The clock jumped back to a night that x has a tag of.
     world.night(days(9), 0, new=[x], tag=f"nightly-{days(9).isoformat()}-2")

@@ -160,6 +160,7 @@ def test_repositories_that_cannot_be_read(tmp_path: Path) -> None:
     assert "nothing" in rearch.run("new", f"{GIT_HOST}/nothing", code=None).err
     assert rearch.run("new", f"{GIT_HOST}/plain", code=None).code in (1, 2)
     assert "--name NAME" in rearch.run("new", "https://git.example.org/..", code=2).err
+    assert "--stack ../x: a name" in rearch.run("new", f"{GIT_HOST}/twins", "--stack", "../x", code=2).err
     assert rearch.run("new", "nonsense", code=2).err.count("\n") <= 3
     assert "v9" in rearch.run("new", f"{GIT_HOST}/twins", "--ref", "v9", code=None).err
     assert sorted(rearch.project.rglob("*")) == before

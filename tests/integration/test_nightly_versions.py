@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +119,8 @@ def test_what_does_not_build_is_taken_back_to_the_byte_and_told(tmp_path: Path) 
 
 @pytest.mark.parametrize(("greeting", "code", "kept"), [("fine", 0, "v1.0.1"), ("(", 1, "v1.0.0")], ids=["good", "bad"])
 def test_a_night_that_was_killed_after_the_edit(tmp_path: Path, greeting: str, code: int, kept: str) -> None:
-    """The next one knows what it may take back, also when upstream has taken the tag away meanwhile."""
-    rearch = moving_project(tmp_path, (), ("oak",), settings="nightly: {update: patch}\n")
+    """The next one that builds it knows what it may take back, whatever was built alone meanwhile."""
+    rearch = moving_project(tmp_path, ("elm",), ("oak",), settings="nightly: {update: patch}\n")
     rearch.run("lock")
     before = state(rearch)
     release(tmp_path, "oak", "v1.0.1", greeting)
@@ -127,11 +129,46 @@ def test_a_night_that_was_killed_after_the_edit(tmp_path: Path, greeting: str, c
         running.send(signal.SIGKILL, group=True)
         running.child.wait()
     assert versions(rearch, "oak") == ["v1.0.1"]
+    _, record = night(rearch, 2, 0, "--only", "elm")
+    assert (record["updates"], versions(rearch, "oak")) == ([], ["v1.0.1"])
     _, record = night(rearch, 3, code)
     assert versions(rearch, "oak") == [kept]
     assert [(one["name"], bool(one["held"])) for one in record["updates"]] == [("version of demo/oak", bool(code))]
     assert (state(rearch) == before) == bool(code)
     assert not (rearch.output / ".rearch/nightly/versions.json").exists()
+
+
+def test_a_night_that_was_killed_while_it_published(tmp_path: Path) -> None:
+    """What it edited was built, and nobody was told: the next one tells, once."""
+    rearch = moving_project(tmp_path, (), ("oak",), settings="nightly: {update: patch}\n")
+    rearch.run("lock")
+    release(tmp_path, "oak", "v1.0.1", "one")
+
+    class Registry(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if (rearch.output / "build.json").exists():
+                running.send(signal.SIGKILL, group=True)
+            self.send_error(404)
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_args: object) -> None:
+            """Not on the terminal."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        to = f"127.0.0.1:{server.server_port}/team"
+        with rearch.start("nightly", "--to", to, "--date", "2024-05-02", "--progress", "plain") as running:
+            assert running.child.wait() == -signal.SIGKILL
+        server.shutdown()
+    again, record = night(rearch, 3)
+    assert (again.started, versions(rearch, "oak")) == ((), ["v1.0.1"])
+    assert record["told"] == [
+        "version of demo/oak: v1.0.0 -> v1.0.1, recipes/demo/oak.yaml and rearch.lock edited: commit them"
+    ]
+    _, record = night(rearch, 4)
+    assert (record["updates"], record["told"]) == ([], [])
 
 
 def test_a_version_that_is_shared_moves_where_all_may(tmp_path: Path) -> None:
@@ -158,3 +195,6 @@ def test_a_version_that_is_shared_moves_where_all_may(tmp_path: Path) -> None:
     before = state(rearch)
     night(rearch, 3, ExitCode.FAILED)
     assert state(rearch) == before
+    again, record = night(rearch, 4, ExitCode.FAILED)
+    assert (again.started, state(rearch)) == ((), before), "neither of them tries it again"
+    assert [one["component"] for one in record["problems"]] == ["demo/oak"]

@@ -132,7 +132,7 @@ def test_published_images_are_compared_with_project_upstream_and_registry(tmp_pa
             server, "strange", "1", {f"{SAYS}source": f"file://{repository.path}", f"{SAYS}revision": "a" * 40}
         )
         names = ",".join(f"{server.host}/{name}" for name in ("one:1.0", "strange:1", "nobody:1"))
-        before = json.loads(rearch.run("stale", names, "--json").out)["rows"]
+        before = json.loads(rearch.run("stale", *names.split(","), "--json").out)["rows"]
         assert [(row["kind"], row["name"].rpartition("/")[2], row["state"]) for row in before] == [
             ("source", "nobody:1", "unknown"),
             ("source", "one:1.0", "current"),
@@ -149,6 +149,7 @@ def test_published_images_are_compared_with_project_upstream_and_registry(tmp_pa
         assert found["source", "newer"] == "v1.1.0"
         assert found["base", "newer"] == moved
         rearch.run("stale", f"{server.host}/one:1.0", "--exit-code", code=ExitCode.FAILED)
+        assert "no image" in rearch.run("stale", "", code=ExitCode.USAGE).err
 
 
 def test_a_base_costs_one_head(tmp_path: Path) -> None:

@@ -58,6 +58,19 @@ def test_changes_become_patches(made: Maintained) -> None:
     assert listed == ["ten.patch: lines", "twenty.patch: lines", "new.patch: added, lines"]
 
 
+def test_a_folder_of_somebody_else_is_never_taken_away(made: Maintained, tmp_path: Path) -> None:
+    thesis = tmp_path / "mine/sub/thesis"
+    thesis.parent.mkdir(parents=True)
+    thesis.write_text("x")
+    for words in ((), ("--fresh",)):
+        refused = made.rearch.run("patch", "start", "one", "--dir", str(tmp_path / "mine"), *words, code=2)
+        assert "mine is not a worktree of ours" in refused.err
+    assert thesis.read_text() == "x"
+    (tmp_path / "empty").mkdir()
+    made.rearch.run("patch", "start", "one", "--dir", str(tmp_path / "empty"))
+    assert (tmp_path / "empty/lines").exists()
+
+
 def test_a_rewritten_history_is_a_rewritten_series(made: Maintained) -> None:
     before = made.state()
     made.rearch.run("patch", "start", "one")

@@ -274,6 +274,9 @@ def test_the_task_writes_what_is_asked_for(tmp_path: Path) -> None:
     assert rearch.run("report", "--markdown", "-").out.startswith("### rearch")
     assert "both want stdout" in rearch.run("report", "--markdown", "-", "--json", code=ExitCode.USAGE).err
     assert "cannot be written" in rearch.run("report", "--junit", tmp_path / "no/such/x.xml", code=ExitCode.USAGE).err
+    other = rearch.run("report", "--prometheus", tmp_path / "rearch.txt")
+    assert other.err == f"warning: {tmp_path / 'rearch.txt'}: node_exporter reads only files that end in .prom\n"
+    assert "stdout is for --markdown alone" in rearch.run("report", "--prometheus", "-", code=ExitCode.USAGE).err
 
 
 def test_a_report_that_cannot_be_written_does_not_fail_the_build(tmp_path: Path) -> None:
@@ -356,6 +359,8 @@ def test_a_torn_history_is_told_and_a_broken_recipe_is_a_run_too(tmp_path: Path)
     change(rearch.project / "recipes/demo/hello.yaml", "summary:", "sumary:")
     ran = rearch.run(*BUILD, code=ExitCode.USAGE)
     assert "history.jsonl: line 1 is torn" in ran.err
-    record = json.loads(rearch.run("report", "--json").out)["build"]
+    again = rearch.run("report", "--json")
+    assert "warning: history.jsonl: line 1 is torn" in again.err
+    record = json.loads(again.out)["build"]
     assert record["exit_code"] == 2
     assert "sumary" in json.dumps(record["errors"])

@@ -58,6 +58,20 @@ def test_systemd_takes_the_units(rearch: Cli, tmp_path: Path) -> None:
     assert oct((folder / "rearch-nightly.env.example").stat().st_mode)[-3:] == "600"
 
 
+def test_a_service_may_write_to_the_folders_that_it_publishes_to(rearch: Cli, tmp_path: Path) -> None:
+    """Named by a flag or by the stack: ProtectSystem=strict has all else read-only."""
+    flag = f"oci:{tmp_path / 'images'}"
+    printed = rearch.run("setup", "systemd", "--to", flag, "--print")
+    assert f"ReadWritePaths={tmp_path}/images\n" in printed.out
+    assert f"install -d -o {Path(rearch.project).owner()} {tmp_path}/images\n" in printed.err
+    assert "/images\n" not in rearch.run("setup", "systemd", "--to", flag, "--no-publish", "--print").out
+    stack = rearch.project / "recipes/demo/stack.yaml"
+    write_file(stack, stack.read_text() + "publish: {to: ['oci:../mirror', 'oci:output/own']}\n")
+    own = rearch.run("setup", "systemd", "--print").out
+    assert "/mirror" in own
+    assert "output/own" not in own, "it is in the project"
+
+
 def test_systemd_reads_an_odd_path_of_a_program(tmp_path: Path) -> None:
     """It looks for the program, so it says what it has read. Quotes it takes in no program: a shell starts that."""
     analyze = need_program("systemd-analyze", "systemd")

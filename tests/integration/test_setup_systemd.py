@@ -87,10 +87,10 @@ def _made(path: Path) -> Path:
 
 def test_a_night_goes_through(night: Night) -> None:
     """As a user made for it, with homes hidden and a /tmp of its own: compiled, checked under qemu in namespaces, sent.
-    Then a night with nothing new.
+    The same into a folder outside of the project. Then a night with nothing new.
     """
     night.rearch = night.machine.install_rearch("/opt/rearch")
-    told = night.setup("--user", "builder", "--to", f"{night.registry.host}/team")
+    told = night.setup("--user", "builder", "--to", f"{night.registry.host}/team", "--to", "oci:/srv/images")
     assert "systemd-analyze verify" not in told
     timer = night.machine.run("systemctl", "list-timers", "--no-legend").stdout
     assert "rearch-nightly.timer" in timer
@@ -103,6 +103,7 @@ def test_a_night_goes_through(night: Night) -> None:
     tags = tags_of(night.registry, "team/ash")
     assert len(tags) == 2
     assert len(set(tags.values())) == 1
+    assert night.machine.path("/srv/images/ash/index.json").is_file()
     owner = night.machine.run("stat", "-c", "%U", f"{PROJECT}/rearch.lock", "/var/cache/rearch").stdout
     assert owner.split() == ["builder"] * 2
 

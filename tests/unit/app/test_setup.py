@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from rearch.app.setup import SetupExists, SetupPlan, write_setup
-from rearch.model.setup import SetupFile
+from rearch.app.setup import CannotSetUp, SetupExists, SetupPlan, write_setup
+from rearch.app.setup_facts import MeansNothing, SetupOrder, check_flags
+from rearch.errors import ExitCode
+from rearch.model.setup import SetupFile, SetupKind
 
 FILES = (SetupFile(path="sub/a.yml", text="one\ntwo\n"), SetupFile(path="b.env", text="# x\n", mode=0o600))
 
@@ -68,3 +70,31 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
     with pytest.raises(SetupExists) as caught:
         write_setup(plan(tmp_path), force=False)
     assert "no text" in caught.value.render()
+
+
+def test_a_file_where_a_folder_is_wanted_is_told(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("mine\n")
+    with pytest.raises(CannotSetUp, match="Not a directory") as caught:
+        write_setup(plan(tmp_path / "notes"), force=True)
+    assert caught.value.exit_code is ExitCode.USAGE
+    assert state(tmp_path) == {"notes": ("mine\n", 0o644)}
+
+
+@pytest.mark.parametrize(
+    ("order", "flag"),
+    [
+        (SetupOrder(kind=SetupKind.SYSTEMD, program=(), mail="ops"), "mail"),
+        (SetupOrder(kind=SetupKind.CRON, program=(), install="."), "install"),
+        (SetupOrder(kind=SetupKind.GITHUB, program=(), user="builder"), "user"),
+        (SetupOrder(kind=SetupKind.GITLAB, program=(), name="other"), "name"),
+    ],
+)
+def test_a_flag_without_a_use_is_refused(order: SetupOrder, flag: str) -> None:
+    with pytest.raises(MeansNothing) as caught:
+        check_flags(order)
+    assert caught.value.flag == flag
+
+
+def test_flags_that_have_a_use_are_taken() -> None:
+    check_flags(SetupOrder(kind=SetupKind.CRON, program=(), mail="ops", user="builder", name="other"))
+    check_flags(SetupOrder(kind=SetupKind.JENKINS, program=(), install="."))

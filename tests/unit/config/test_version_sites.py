@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rearch.config.project import load_project
-from rearch.config.version_sites import VersionHidden, VersionSites, edited_texts, moved, version_sites
+from rearch.config.version_sites import VersionHidden, VersionSites, edited_texts, lines_changed, moved, version_sites
 from rearch.model.recipe import GitSource
 from tests.support.yaml_projects import RECIPE, STACK, write
 
@@ -85,6 +85,16 @@ def test_what_no_program_can_tell_is_said_with_its_place(tmp_path: Path) -> None
     with pytest.raises(VersionHidden) as caught:
         sites(tmp_path, RECIPE.replace(REF, "ref: \"${{ version | replace('.', '_') }}\""))
     assert "recipes/s/a.yaml:4" in caught.value.render()
+
+
+def test_lines_that_become_one_are_told_and_no_other() -> None:
+    before = 'name: a\nversion: "v1.\\\n  2"\nsource: x\nend: y\n'
+    after = 'name: a\nversion: "v1.3"\nsource: x\nend: y\n'
+    assert list(lines_changed(before, after)) == [
+        (2, 'version: "v1.\\', 'version: "v1.3"'),
+        (3, '  2"', ""),
+    ]
+    assert list(lines_changed(before, before)) == []
 
 
 @pytest.mark.parametrize(

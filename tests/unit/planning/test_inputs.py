@@ -87,9 +87,13 @@ def test_a_platform_says_the_same_whatever_is_built_beside_it() -> None:
         {"image": _image(annotations={"a": "b"})},
         {"image": _image(compression="zstd")},
         {"given": {"toolchains": {"go-test": go_toolchain("1.27.4")}}},
+        {"given": {"toolchains": {"go-test": replace(go_toolchain(), everywhere="patched")}}},
         {"given": {"epoch": 1}},
     ],
-    ids=["version", "ref", "edits", "tags", "smoke", "link", "env", "start", "audit", "said", "zstd", "go", "epoch"],
+    ids=[
+        *("version", "ref", "edits", "tags", "smoke", "link", "env", "start", "audit", "said", "zstd", "go"),
+        *("patched-go", "epoch"),
+    ],
 )
 def test_whatever_is_made_or_checked_otherwise_says_otherwise(changes: Mapping[str, Any]) -> None:
     before, after = _said(_steps()), _said(_steps(**changes))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rearch.upkeep.bump import Bumped, Level, Log, NothingNewer, VersionUnread, bump_lines, choose
+from rearch.upkeep.bump import Bumped, Level, Log, NothingNewer, VersionUnread, bump_document, bump_lines, choose
 from rearch.upkeep.outdated_tags import rank_tags, rule_of
 
 TAGS = ("v1.2.3", "v1.2.4", "v1.2.10", "v1.3.0", "v1.10.0-rc1", "v2.0.0", "v10.0.0-beta", "junk", "x1.2.99")
@@ -33,6 +33,13 @@ def test_nothing_newer_says_what_is_beyond() -> None:
 def test_what_has_no_order() -> None:
     with pytest.raises(VersionUnread):
         pick("latest", "master")
+
+
+def test_json_says_why_too() -> None:
+    nothing = Bumped(component="s/a", old="v1", new="v1", note="newer beyond that: v2")
+    assert bump_document(nothing)["note"] in "\n".join(bump_lines(nothing))
+    unlogged = Bumped(component="s/a", old="v1", new="v2", locked=("x",), log=Log(missing="offline"))
+    assert bump_document(unlogged)["log"] == {"lines": [], "total": 0, "lost": 0, "missing": "offline"}
 
 
 def test_words_of_upstream_cannot_move_the_cursor() -> None:

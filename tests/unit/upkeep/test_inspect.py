@@ -16,7 +16,9 @@ from rearch.upkeep.inspect_go import read_head
 from rearch.upkeep.new_choose import (
     NoToolchain,
     SecretInUrl,
+    UnfitName,
     address_of,
+    check_names,
     check_url,
     choose_toolchain,
     name_of,
@@ -258,3 +260,18 @@ def test_a_secret_does_not_come_into_a_recipe(url: str) -> None:
 @pytest.mark.parametrize("url", ["https://example.org/x@y", "ssh://git@example.org/x", "git@example.org:a/x", "/a/b"])
 def test_other_urls_are_fine(url: str) -> None:
     check_url(url)
+
+
+@pytest.mark.parametrize(
+    ("stack", "name", "flag"),
+    [("../x", "", "stack"), ("a/b", "a", "stack"), ("a", "A", "name"), ("", "..", "name"), ("a", "stack", "name")],
+)
+def test_names_are_looked_at_before_they_become_a_path(stack: str, name: str, flag: str) -> None:
+    with pytest.raises(UnfitName) as caught:
+        check_names(stack, name)
+    assert caught.value.flag == flag
+
+
+def test_names_that_are_not_given_are_fine() -> None:
+    check_names("", "")
+    check_names("stack", "host-api")

@@ -329,6 +329,20 @@ def test_a_stack_that_was_never_locked_is_one_row(tmp_path: Path) -> None:
     assert places(run(tmp_path, {**files, LOCK: locked("v1.0.0")}), "unlocked") == [("recipes/demo/more.yaml", 4)]
 
 
+def test_a_toolchain_kept_to_choose_from_may_be_in_use(tmp_path: Path) -> None:
+    kept = "# rearch: ignore=unused-toolchain to choose from\n"
+    assert run(tmp_path, {GO: kept + TOOLCHAIN, GCC: kept + OTHER}).findings == ()
+
+
+def test_a_program_that_cannot_be_started_has_a_way_out(tmp_path: Path) -> None:
+    """The hint names the comment; it stands where it is said to stand."""
+    bare = RECIPE.partition("smoke:")[0]
+    (found,) = run(tmp_path, {HELLO: bare}).findings
+    assert "`# rearch: ignore=no-smoke WHY` there" in found.hint
+    said = bare.replace("    binaries", "    # rearch: ignore=no-smoke it takes no flags\n    binaries")
+    assert run(tmp_path, {HELLO: said}).findings == ()
+
+
 def test_names_of_one_place_are_one_row(tmp_path: Path) -> None:
     """The packages of a base are locked for each platform."""
     base = f"{RECIPE}{IMAGE}  base: {{debian: bookworm, packages: [bash]}}\n"
