@@ -124,14 +124,14 @@ def test_version_folder_is_named_after_its_parent(bench: Bench) -> None:
 
 
 def test_two_places_give_the_same_bytes(tmp_path: Path) -> None:
+    """One with the build cache of all tests, whose packages were compiled elsewhere; one with nothing yet."""
     files = {"main.go": MAIN, "go.mod": MOD}
-    made = []
-    for name in ("here", "some/where/else"):
-        bench = Bench(tmp_path / name, caches=tmp_path / name / "caches")
+    here = Bench(tmp_path / "here")
+    there = Bench(tmp_path / "some/where/else", caches=tmp_path / "some/where/else/caches")
+    for bench in (here, there):
         bench.compile(files, stamps={"main.VERSION": "v1"}, strip=False)
-        made.append(bench.binary("tool").read_bytes())
-    assert made[0] == made[1]
-    assert str(tmp_path).encode() not in made[0]
+    assert here.binary("tool").read_bytes() == there.binary("tool").read_bytes()
+    assert str(tmp_path).encode() not in here.binary("tool").read_bytes()
 
 
 def test_the_source_is_not_written_to(bench: Bench, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from rearch.steps.ports import Need, Workspace
 from rearch.steps.sysroot import run_sysroot
 from rearch.steps.toolchain import run_toolchain
 from tests.integration.test_toolchains import HOST, shipped
-from tests.support.compiling import Bench, write_tree
+from tests.support.compiling import Bench, compiler_caches, write_tree
 from tests.support.golang import download_cache
 from tests.support.needs import need_program
 from tests.support.workspace import log_of, make_need, make_workspace
@@ -117,19 +117,18 @@ def test_zig_gives_the_same_bytes_elsewhere(tmp_path: Path, zig: Need) -> None:
     (tmp_path / "moved").mkdir()
     (tmp_path / "moved" / "zig").symlink_to(zig.files / "zig")
     other = make_need(tmp_path / "moved", StepKind.TOOLCHAIN, key="another-key")
-    made = []
-    for name, need in (("here", zig), ("some/where/else", other)):
-        bench = Bench(tmp_path / name, needs={"cc": need}, caches=tmp_path / name / "caches")
-        zig_cache = bench.caches / "zig"
-        zig_cache.mkdir(parents=True)
-        shared = Bench(tmp_path).caches / "zig" / zig.result.key
-        shared.mkdir(parents=True, exist_ok=True)
-        (zig_cache / need.result.key).symlink_to(shared)
+    caches = tmp_path / "some/where/else/caches"
+    shared = compiler_caches() / "zig" / zig.result.key  # musl is built once for all tests
+    shared.mkdir(parents=True, exist_ok=True)
+    (caches / "zig").mkdir(parents=True)
+    (caches / "zig" / "another-key").symlink_to(shared)
+    here = Bench(tmp_path / "here", needs={"cc": zig})
+    there = Bench(tmp_path / "some/where/else", needs={"cc": other}, caches=caches)
+    for bench in (here, there):
         bench.compile({"main.go": MAIN}, cgo_kind="zig", cgo_link="static", stamps=STAMPS, strip=False)
         assert b".debug_" not in bench.binary("tool").read_bytes(), "debug information of zig's libc has paths in it"
-        made.append(bench.binary("tool").read_bytes())
-    assert made[0] == made[1]
-    assert str(tmp_path).encode() not in made[0]
+    assert here.binary("tool").read_bytes() == there.binary("tool").read_bytes()
+    assert str(tmp_path).encode() not in here.binary("tool").read_bytes()
 
 
 def test_zig_does_not_link_dynamically(tmp_path: Path, zig: Need) -> None:
@@ -154,15 +153,15 @@ def test_gcc_static(tmp_path: Path, gcc: Need) -> None:
     assert answer(bench.binary("tool"), ARM64) == PRINTED
 
 
-@pytest.mark.parametrize("link", ["static", "dynamic"])
-def test_gcc_gives_the_same_bytes_elsewhere(tmp_path: Path, gcc: Need, link: str) -> None:
-    made = []
-    for name in ("here", "some/where/else"):
-        bench = Bench(tmp_path / name, needs={"cc": gcc}, caches=tmp_path / name / "caches")
-        bench.compile({"main.go": MAIN}, cgo_kind="gcc", cgo_link=link, strip=False)
-        made.append(bench.binary("tool").read_bytes())
-    assert made[0] == made[1]
-    assert str(tmp_path).encode() not in made[0]
+def test_gcc_gives_the_same_bytes_elsewhere(tmp_path: Path, gcc: Need) -> None:
+    """One with the build cache of all tests, whose packages were compiled elsewhere; one with nothing yet."""
+    here = Bench(tmp_path / "here", needs={"cc": gcc})
+    there = Bench(tmp_path / "some/where/else", needs={"cc": gcc}, caches=tmp_path / "some/where/else/caches")
+    for link in ("static", "dynamic"):
+        for bench in (here, there):
+            bench.compile({"main.go": MAIN}, cgo_kind="gcc", cgo_link=link, strip=False)
+        assert here.binary("tool").read_bytes() == there.binary("tool").read_bytes()
+        assert str(tmp_path).encode() not in here.binary("tool").read_bytes()
 
 
 def test_gcc_is_refused_where_debian_has_no_port(tmp_path: Path, gcc: Need) -> None:
