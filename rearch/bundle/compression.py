@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import bz2
 import lzma
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
+
+from msgspec import Struct
 
 # As in oci/compress.py, which says why: the level of ISA-L whose bytes do not depend on the kind of x86-64.
 GZIP_LEVEL = 2
@@ -22,6 +24,11 @@ XZ_PRESET = 6
 _GZIP_HEAD = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 # An empty last block with fixed codes: RFC 1951, 3.2.3 and 3.2.6.
 _DEFLATE_END = b"\x03\0"
+# Blocks that are not packed (RFC 1951, 3.2.4): five bytes before at most so many. One without anything is five bytes;
+# with an empty block of fixed codes before it, six. So any number of bytes from 20 on can be nothing.
+_STORED = 0xFFFF
+_STORED_HEAD = 5
+_NOTHING_5, _NOTHING_6 = b"\0\0\0\xff\xff", b"\x02\0\0\0\xff\xff"
 
 
 class Part(Protocol):
@@ -29,6 +36,14 @@ class Part(Protocol):
 
     def compress(self, data: bytes, /) -> bytes: ...
     def flush(self) -> bytes: ...
+
+
+class Sized(Struct, frozen=True, kw_only=True):
+    """A part of a length that was chosen before. `crc` and `size` of what is in it."""
+
+    data: bytes
+    crc: int
+    size: int
 
 
 class Packing(Protocol):
@@ -40,7 +55,13 @@ class Packing(Protocol):
     def part(self) -> Part:
         """A new part."""
 
-    def tail(self, parts: Sequence[Part]) -> bytes:
+    def room(self, size: int) -> int | None:
+        """How long a part to leave room for is, in which `size` bytes are expected; None: that cannot be chosen."""
+
+    def exactly(self, data: bytes, room: int) -> Sized | None:
+        """A part that long; None where it is too short for the data."""
+
+    def tail(self, parts: Sequence[Part | Sized]) -> bytes:
         """What stands behind the last; `parts` are all of them, flushed, in the file's order."""
 
 
@@ -64,7 +85,15 @@ class _Joined:
     def head(self) -> bytes:
         return b""
 
-    def tail(self, parts: Sequence[Part]) -> bytes:
+    def room(self, size: int) -> int | None:
+        del size
+        return None
+
+    def exactly(self, data: bytes, room: int) -> Sized | None:
+        del data, room
+        return None
+
+    def tail(self, parts: Sequence[Part | Sized]) -> bytes:
         del parts
         return b""
 
@@ -109,15 +138,41 @@ class _Gzip:
     def part(self) -> Part:
         return _Deflate()
 
-    def tail(self, parts: Sequence[Part]) -> bytes:
+    def room(self, size: int) -> int | None:
+        """With a margin, since sums get lines and a script is replaced: what is left of it is empty blocks."""
+        most = size + size // 8 + 4096
+        return most + _STORED_HEAD * _stored_blocks(most)
+
+    def exactly(self, data: bytes, room: int) -> Sized | None:
+        from isal import isal_zlib
+
+        left = room - len(data) - _STORED_HEAD * _stored_blocks(len(data))
+        fives, sixes = divmod(left, _STORED_HEAD)
+        if fives < sixes:
+            return None
+        packed = b"".join((*_stored(data), _NOTHING_6 * sixes, _NOTHING_5 * (fives - sixes)))
+        return Sized(data=packed, crc=isal_zlib.crc32(data), size=len(data))
+
+    def tail(self, parts: Sequence[Part | Sized]) -> bytes:
         from isal import isal_zlib
 
         crc = size = 0
         for part in parts:
-            assert isinstance(part, _Deflate)
+            assert isinstance(part, _Deflate | Sized)
             crc = isal_zlib.crc32_combine(crc, part.crc, part.size)
             size += part.size
         return _DEFLATE_END + crc.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")
+
+
+def _stored_blocks(size: int) -> int:
+    return -(-size // _STORED)
+
+
+def _stored(data: bytes) -> Iterator[bytes]:
+    """None of them the last."""
+    for at in range(0, len(data), _STORED):
+        piece = data[at : at + _STORED]
+        yield b"\0" + len(piece).to_bytes(2, "little") + (len(piece) ^ _STORED).to_bytes(2, "little") + piece
 
 
 class _Deflate:

@@ -11,6 +11,7 @@ from rearch.bundle.entries import Item, Tree
 from rearch.bundle.errors import WrongSums
 from rearch.bundle.sums import (
     MAX_SIZE,
+    Sums,
     first_sums,
     parse_sums,
     sums_faults,
@@ -37,10 +38,18 @@ def root_of(tree: Tree, bundle: Bundle) -> str | None:
 class Listing:
     """SHA1SUMS or SHA1SUMSSUM as it was, and the place that is kept for the new one."""
 
+    _read: tuple[str, Sums] | None = None
+
     def __init__(self, path: str, data: bytes, number: int | None) -> None:
         self.path = path
         self.data = data
         self.number = number
+
+    def sums(self, root: str) -> Sums:
+        """Its lines; read once, there may be thousands."""
+        if self._read is None or self._read[0] != root:
+            self._read = (root, parse_sums(self.data, root))
+        return self._read[1]
 
 
 class Summed:
@@ -100,7 +109,7 @@ class Summed:
             return (f"{SUMS if sums is None else SUMS_SUM} is missing",)
         root = sums.path.rpartition("/")[0] if root is None else root
         return (
-            *sums_faults(parse_sums(sums.data, root), self._before),
+            *sums_faults(sums.sums(root), self._before),
             *sums_sum_faults(over.data, sums.data, root),
         )
 
@@ -113,7 +122,7 @@ class Summed:
         """The sums of the refit, at their old places, or at the end where there were none."""
         sums, over = self._listings.get(SUMS), self._listings.get(SUMS_SUM)
         if sums is not None and over is not None:
-            text = sums_of(parse_sums(sums.data, root), self._after, self._made)
+            text = sums_of(sums.sums(root), self._after, self._made)
             for listing, data in ((sums, text), (over, sums_sum_of(text, over.data, root))):
                 assert listing.number is not None
                 writer.fill(listing.number, data)

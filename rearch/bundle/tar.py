@@ -97,7 +97,7 @@ class TarWriter:
 
     def __init__(self, bundle: TarBundle, target: Path, packing: Packing) -> None:
         self._bundle = bundle
-        self._file = target.open("wb")
+        self._file = target.open("w+b")
         self._out = Outline(packing, self._file, target.parent, str(target))
         self._reserved: dict[int, tuple[Item, str]] = {}
 
@@ -110,7 +110,7 @@ class TarWriter:
         self._content(blocks, size)
 
     def reserve(self, item: Item, name: str) -> int:
-        number = self._out.hole()
+        number = self._out.hole(len(item.head) + item.entry.size + RECORD)
         self._reserved[number] = (item, name)
         return number
 
