@@ -57,7 +57,7 @@ def new_version(adapters: Adapters, component: Component, sites: VersionSites, *
     if to:
         return _given(sites, to)
     if isinstance(source, DebianSource):
-        return _of_apt(adapters, component.id, source, sites.current, level)
+        return newest_offered(adapters, component.id, source, sites.current, level)
     return _of_tags(adapters, component, sites, level)
 
 
@@ -67,8 +67,11 @@ def _given(sites: VersionSites, given: str) -> str:
     return given[len(sites.before) : len(given) - len(sites.after)] if whole else given
 
 
-def _of_apt(adapters: Adapters, component: str, source: DebianSource, current: str, level: Level) -> str:
-    """Debian's versions are ranked as tags are. What has a `~` counts: it is in the release that apt is set up for."""
+def newest_offered(adapters: Adapters, component: str, source: DebianSource, current: str, level: Level) -> str:
+    """Of the versions that apt offers, the newest of a level. Errors: NothingNewer, VersionUnread; those of apt.
+
+    Debian's versions are ranked as tags are. What has a `~` counts: it is in the release that apt is set up for.
+    """
     rule = rule_of("", current, Watch(tags="(?P<version>.+)", scheme="debian", pre=True))
     offered = {TAGS + version: "" for version in adapters.debian.versions(source.debian)}
     return choose(component, rank_tags(offered, rule), rule, level).version.text

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from rearch.app.bump_version import NoList, newest_offered
 from rearch.app.once import Once
 from rearch.errors import RearchError
 from rearch.host.sources.git_urls import COMMIT
 from rearch.model.recipe import ArchiveSource, DebianSource, GitSource, LocalSource
 from rearch.planning.names import component_names
-from rearch.upkeep.bump import Level, NothingNewer, VersionUnread, choose, same_line
+from rearch.upkeep.bump import Level, NothingNewer, VersionUnread, choose
 from rearch.upkeep.nightly import Problem, Stage, problem_of
 from rearch.upkeep.outdated_tags import HEADS, TAGS, rank_tags, rule_of
-from rearch.upkeep.versions import parse_version
 
 if TYPE_CHECKING:
     from rearch.app.wiring import Adapters
@@ -152,39 +152,30 @@ def _newer(component: Component, level: Level, adapters: Adapters, refs: _Refs, 
 
 def _no_list(component: Component, *, own: bool) -> None:
     """Only who asks for versions of this very component is told that nobody knows them."""
-    from rearch.app.bump_version import NoList
-
     if own:
         raise NoList(component.id)
 
 
 def _follows(source: GitSource, refs: _Refs) -> bool:
     """Whether a recipe names a branch or a commit: its version is not what decides."""
-    if COMMIT.fullmatch(source.ref.lower()):
+    if COMMIT.fullmatch(source.ref.lower()) or source.ref.startswith(HEADS):
         return True
     found = refs(source.git)
     return TAGS + source.ref not in found and HEADS + source.ref in found
 
 
 def _newer_tag(component: Component, ref: str, url: str, level: Level, refs: _Refs) -> Newer:
-    rule = rule_of(ref, _version(component, ref), component.recipe.watch)
-    tag = choose(component.id, rank_tags(refs(url), rule), rule, level)
-    return Newer(component=component.id, level=level, tag=tag.name)
-
-
-def _version(component: Component, ref: str) -> str:
-    return component.recipe.version or ref
+    tag = ref.removeprefix(TAGS)  # it may be written in full
+    rule = rule_of(tag, component.recipe.version or tag, component.recipe.watch)
+    found = choose(component.id, rank_tags(refs(url), rule), rule, level)
+    return Newer(component=component.id, level=level, tag=found.name)
 
 
 def _newer_debian(component: Component, source: DebianSource, level: Level, adapters: Adapters) -> Newer | None:
-    """apt offers one version, which may be beyond the level."""
     if source.version is None:  # what apt offers is an entry of rearch.lock that moves by itself
         return None
-    offered = adapters.debian.resolve(source.model_copy(update={"version": None}), None).version
-    old, new = (parse_version("debian", text) for text in (source.version, offered))
-    if old is None or new is None or not old < new or not same_line(old.numbers, new.numbers, level):
-        return None
-    return Newer(component=component.id, level=level, tag=offered, to=offered)
+    found = newest_offered(adapters, component.id, source, source.version, level)
+    return Newer(component=component.id, level=level, tag=found, to=found)
 
 
 _Refs = Once[str, Mapping[str, str]]

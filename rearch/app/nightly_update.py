@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from rearch.app.lock_changes import change_text
 from rearch.app.locking import Resolved, complete
 from rearch.app.nightly_look import Policies, policies_of
 from rearch.app.nightly_recipes import recipes_digest
@@ -96,7 +97,7 @@ class Update(Struct, frozen=True, kw_only=True):
         taken = self._versions(project, policies)
         if any(change.files for change in taken.changes) and self.write:
             project = load(self.request)
-        entries = self._entries(project, policies)
+        entries = self._entries(project, policies, taken)
         return replace(
             entries,
             changes=(*taken.changes, *entries.changes),
@@ -120,7 +121,7 @@ class Update(Struct, frozen=True, kw_only=True):
             write=self.write,
         ).take()
 
-    def _entries(self, project: Project, policies: Policies) -> Updated:
+    def _entries(self, project: Project, policies: Policies, taken: Taken) -> Updated:
         path = self.request.project / LOCK
         lock = read_lock(path)
         left, torn = self.folder.untried(lock)
@@ -128,6 +129,9 @@ class Update(Struct, frozen=True, kw_only=True):
         told = (torn,) if torn else ()
         wanted = [want for want in wanted_names(project.stacks) if not isinstance(want.name, StatedName)]
         known = [want for want in wanted if lock.get(want.name) is not None]
+        if not self.write:  # the YAML has the old versions still, of which nobody would ask any more
+            left_behind = {name for change in taken.changes for name in change.needed_by}
+            known = [want for want in known if not {*want.needed_by} <= left_behind]
         if self.policy == "none" or project.settings.offline:
             return replace(_updated(lock, lock, untried, (), told), later_before=later)
         moving, problems = _moving(known, lock, self.adapters, policies)
@@ -192,7 +196,7 @@ def _updated(
         Change(
             name=name,
             before=identity_text(whole, name),
-            after=identity_text(after, name),
+            after=_after(whole, after, name),
             needed_by=after.entries[name].needed_by,
         )
         for name in names
@@ -204,6 +208,12 @@ def _updated(
         problems=tuple(problems),
         told=told,
     )
+
+
+def _after(before: Lock, after: Lock, name: str) -> str:
+    """What an entry is now; where that reads as before, with what differs."""
+    new = identity_text(after, name)
+    return new if identity_text(before, name) != new else change_text(before, after, name)
 
 
 def _moving(

@@ -15,6 +15,7 @@ _HINTS = {
     errno.EROFS: "name other folders: REARCH_CACHE for the cache, --output for results",
     errno.EEXIST: "name another folder: REARCH_CACHE for the cache, --output for results",
     errno.ENOENT: "name another folder: REARCH_CACHE for the cache, --output for results",
+    errno.EISDIR: "a folder stands where a file belongs: move it away",
     errno.ENOTDIR: "check REARCH_CACHE and --output: a part of the path is no folder",
 }
 

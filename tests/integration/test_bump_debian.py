@@ -43,6 +43,12 @@ def test_what_apt_has_that_is_newer_is_listed_and_taken(made: DebianProject) -> 
     assert found["packages sysroot linux/arm64 for demo/exact"]["candidates"] == ["libz-dev 1.0-1 -> 1.2-1"]
     assert found["packages stable linux/arm64 for demo/exact"]["candidates"] == ["base-files 1.0-1 -> 1.2-1"]
 
+    for policy, new in (("patch", "1.9-2"), ("minor", "1.10-1")):
+        night = made.rearch.run("nightly", "--dry-run", "--no-publish", "--policy", policy)
+        assert f"updated version of demo/exact: 1.9-1 -> {new}" in night.err
+        assert "updated debian tool: 1.9-1 -> 1.10-1" in night.err
+    assert made.state() == before
+
     told = made.rearch.run("bump", "any")
     assert "demo/any: 1.9-1 -> 1.10-1" in told.out
     assert "locked debian tool: 1.9-1 -> 1.10-1" in told.out

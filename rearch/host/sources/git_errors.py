@@ -47,7 +47,7 @@ class GitRefUnknown(UsageError):
     def __init__(self, url: str, ref: str, nearest: Sequence[str], *, hash_like: bool) -> None:
         self.url, self.ref, self.nearest = url, ref, tuple(nearest)
         details = (f"nearest: {', '.join(nearest)}",) if nearest else ("it has no tag or branch that is like it",)
-        hint = "correct `source.ref` in the recipe"
+        hint = "correct the name: `source.ref` in the recipe, or --to of `bump`"
         if hash_like:
             hint = f"if {ref} is a shortened commit: write all 40 digits, a short one can become ambiguous"
         super().__init__(f"{url} has no tag or branch {ref}", details, hint)
