@@ -243,12 +243,13 @@ def test_pruning_from_one_stack_keeps_the_names_of_others(tmp_path: Path) -> Non
 
 def test_a_lock_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     rearch = bare(tmp_path, git=True)
-    write_file(rearch.project / "rearch.lock", "<<<<<<< ours\n")
-    for words in (("plan",), ("lock",), ("lock", "--check"), BUILD):
-        done = rearch.run(*words, code=USAGE)
-        assert "rearch.lock: not readable as JSON" in done.err
-        assert "hint: " in done.err
-    assert (rearch.project / "rearch.lock").read_text() == "<<<<<<< ours\n"
+    for torn, why in (("<<<<<<< ours\n", "a merge left conflict marks in it"), ("{", "not readable as JSON")):
+        write_file(rearch.project / "rearch.lock", torn)
+        for words in (("plan",), ("lock",), ("lock", "--check"), BUILD):
+            done = rearch.run(*words, code=USAGE)
+            assert f"rearch.lock: {why}" in done.err
+            assert "hint: " in done.err
+        assert (rearch.project / "rearch.lock").read_text() == torn
 
 
 def test_schema(tmp_path: Path) -> None:
