@@ -20,7 +20,7 @@ from rearch.steps.compile_errors import (
     UnknownStamp,
     WrongGo,
 )
-from tests.support.compiling import PLACE, Bench, source_need
+from tests.support.compiling import PLACE, Bench, cold_caches, source_need
 from tests.support.workspace import log_of
 
 MAIN = 'package main\n\nvar VERSION = "dev"\n\nfunc main() { println(VERSION) }\n'
@@ -123,11 +123,11 @@ def test_version_folder_is_named_after_its_parent(bench: Bench) -> None:
     assert bench.binary("renamed").is_file()
 
 
-def test_two_places_give_the_same_bytes(tmp_path: Path) -> None:
-    """One with the build cache of all tests, whose packages were compiled elsewhere; one with nothing yet."""
+def test_two_places_give_the_same_bytes(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One with the build cache of all test runs, whose packages were compiled elsewhere; one with that of this run."""
     files = {"main.go": MAIN, "go.mod": MOD}
     here = Bench(tmp_path / "here")
-    there = Bench(tmp_path / "some/where/else", caches=tmp_path / "some/where/else/caches")
+    there = Bench(tmp_path / "some/where/else", caches=cold_caches(tmp_path_factory))
     for bench in (here, there):
         bench.compile(files, stamps={"main.VERSION": "v1"}, strip=False)
     assert here.binary("tool").read_bytes() == there.binary("tool").read_bytes()

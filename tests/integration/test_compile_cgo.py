@@ -24,7 +24,7 @@ from rearch.steps.ports import Need, Workspace
 from rearch.steps.sysroot import run_sysroot
 from rearch.steps.toolchain import run_toolchain
 from tests.integration.test_toolchains import HOST, shipped
-from tests.support.compiling import Bench, compiler_caches, write_tree
+from tests.support.compiling import Bench, cold_caches, compiler_caches, write_tree
 from tests.support.golang import download_cache
 from tests.support.needs import need_program
 from tests.support.workspace import log_of, make_need, make_workspace
@@ -112,15 +112,17 @@ def test_zig_makes_static_binaries_that_run(tmp_path: Path, zig: Need, platform:
     assert answer(bench.binary("tool"), platform) == PRINTED
 
 
-def test_zig_gives_the_same_bytes_elsewhere(tmp_path: Path, zig: Need) -> None:
+def test_zig_gives_the_same_bytes_elsewhere(
+    tmp_path: Path, zig: Need, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Another checkout, another Go build cache, another key of zig: so another name of the C compiler."""
     (tmp_path / "moved").mkdir()
     (tmp_path / "moved" / "zig").symlink_to(zig.files / "zig")
     other = make_need(tmp_path / "moved", StepKind.TOOLCHAIN, key="another-key")
-    caches = tmp_path / "some/where/else/caches"
+    caches = cold_caches(tmp_path_factory)
     shared = compiler_caches() / "zig" / zig.result.key  # musl is built once for all tests
     shared.mkdir(parents=True, exist_ok=True)
-    (caches / "zig").mkdir(parents=True)
+    (caches / "zig").mkdir(parents=True, exist_ok=True)
     (caches / "zig" / "another-key").symlink_to(shared)
     here = Bench(tmp_path / "here", needs={"cc": zig})
     there = Bench(tmp_path / "some/where/else", needs={"cc": other}, caches=caches)
@@ -153,10 +155,12 @@ def test_gcc_static(tmp_path: Path, gcc: Need) -> None:
     assert answer(bench.binary("tool"), ARM64) == PRINTED
 
 
-def test_gcc_gives_the_same_bytes_elsewhere(tmp_path: Path, gcc: Need) -> None:
-    """One with the build cache of all tests, whose packages were compiled elsewhere; one with nothing yet."""
+def test_gcc_gives_the_same_bytes_elsewhere(
+    tmp_path: Path, gcc: Need, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """One with the build cache of all test runs, whose packages were compiled elsewhere; one with that of this run."""
     here = Bench(tmp_path / "here", needs={"cc": gcc})
-    there = Bench(tmp_path / "some/where/else", needs={"cc": gcc}, caches=tmp_path / "some/where/else/caches")
+    there = Bench(tmp_path / "some/where/else", needs={"cc": gcc}, caches=cold_caches(tmp_path_factory))
     for link in ("static", "dynamic"):
         for bench in (here, there):
             bench.compile({"main.go": MAIN}, cgo_kind="gcc", cgo_link=link, strip=False)

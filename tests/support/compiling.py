@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from rearch.model.platform import parse_platform
@@ -67,6 +68,13 @@ def go_need(base: Path) -> Need:
 def compiler_caches() -> Path:
     """Where build caches of tests stay between runs."""
     return download_cache() / "compile"
+
+
+def cold_caches(factory: pytest.TempPathFactory) -> Path:
+    """Build caches of this test run, which began with nothing: its processes share them, as the standard library takes
+    long to compile."""
+    base = factory.getbasetemp()
+    return (base.parent if base.name.startswith("popen-") else base) / "cold-caches"
 
 
 @dataclass
