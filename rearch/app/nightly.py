@@ -7,7 +7,7 @@ that is wrong, a full disk) is a problem of the night as well: it is recorded, a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from rearch.app.nightly_end import Ending, Memory
 from rearch.app.prepare import load
 from rearch.app.wiring import Adapters
-from rearch.engine.nightly import Begun, NightlyFolder, NightlyState, Refused, alone
+from rearch.engine.nightly import NightlyFolder, Refused, alone
 from rearch.engine.refused import HostError, is_refusal
 from rearch.errors import Interrupted, RearchError
 from rearch.model.plan import Plan
 from rearch.report import Event, Reporter, Said
 from rearch.upkeep.nightly import Night, Problem, Stage, exit_code, problem_of
-from rearch.upkeep.notify import message, told_after
 
 if TYPE_CHECKING:
     from rearch.app.nightly_build import Made
@@ -65,7 +65,7 @@ def nightly(request: Request, order: NightlyOrder, report: Reporter) -> Night:
         run = _Run(request, order, settings, report)
         night = replace(run.night(), seconds=round(time.monotonic() - began, 3))
         if not order.dry_run:
-            run.end(night)
+            run.ending.end(night, run.tried)
     return night
 
 
@@ -77,10 +77,8 @@ class _Run:
         self.order = order
         self.settings = settings
         self.report = _each_once(report) if order.dry_run else report
-        self.folder = NightlyFolder(request.project / settings.output)
-        self.state, torn = self.folder.state()
-        self.torn = bool(torn)
-        self.told: list[str] = [torn] if torn else []
+        self.memory = Memory(NightlyFolder(request.project / settings.output))
+        self.told: list[str] = [*self.memory.told]
         self.problems: list[Problem] = []
         self.tried: Updated | None = None
         self.made: Made | None = None
@@ -94,6 +92,16 @@ class _Run:
     @property
     def policy(self) -> NightlySettings:
         return self.settings.nightly
+
+    @property
+    def ending(self) -> Ending:
+        return Ending(
+            request=self.request,
+            settings=self.settings,
+            notify=self.order.notify or self.policy.notify,
+            memory=self.memory,
+            report=self.report,
+        )
 
     def night(self) -> Night:
         """Everything but the messages."""
@@ -154,9 +162,9 @@ class _Run:
         updated = Update(
             request=self.request,
             adapters=Adapters(self.request, self.settings, self.report),
-            folder=self.folder,
+            folder=self.memory.folder,
             policy=self.order.policy or self.policy.update,
-            refused=self.state.refused,
+            refused=self.memory.state.refused,
             report=self.report,
             night=self._night.date,
             write=not self.order.dry_run,
@@ -179,7 +187,7 @@ class _Run:
             self.problems += made.problems
             self.told += made.told
             self._night = replace(self._night, updates=made.changes)
-            self._keep(refused=_renewed(self.state.refused, made))
+            self.memory.keep(refused=_renewed(self.memory.state.refused, made))
             self.tried = updated
 
     def _standing(self) -> Standing:
@@ -222,7 +230,7 @@ class _Run:
                 self._record_standing()
             self.problems += sent.problems
             if not sent.problems and not self.order.dry_run:
-                self._keep(begun={})
+                self.memory.keep(begun={})
 
     def _to_publish(self) -> tuple[str, ...]:
         if not self.order.dry_run:
@@ -255,8 +263,8 @@ class _Run:
             to=self.order.to or self.policy.to,
             channel=self.policy.channel,
             day=self.day,
-            begun=self.state.begun,
-            begin=lambda begun: self._write(self.state.with_begun(begun)),
+            begun=self.memory.state.begun,
+            begin=lambda begun: self.memory.write(self.memory.state.with_begun(begun)),
             standing=self.standing.references if self.standing else (),
         )
 
@@ -280,7 +288,7 @@ class _Run:
             channel=self.policy.channel,
             keep=self.order.prune_keep or self.policy.prune_keep,
             days=age / DAY,
-            order=self.state.order,
+            order=self.memory.state.order,
             sure=self.order.prune_apply,
         )
         with self._part(Stage.PRUNE):
@@ -289,64 +297,6 @@ class _Run:
             self.problems += pruned.problems
             self.told += pruned.told
             self._night = replace(self._night, removed=pruned.removed, prune_applied=apply)
-
-    # --- the end
-
-    def _keep(self, *, refused: Mapping[str, Refused] | None = None, begun: Mapping[str, Begun] | None = None) -> None:
-        changed = self.state
-        if refused is not None:
-            changed = replace(changed, refused=dict(sorted(refused.items())))
-        if begun is not None:
-            changed = replace(changed, begun=dict(sorted(begun.items())))
-        self._write(changed)
-
-    def _write(self, state: NightlyState) -> None:
-        if state != self.state or self.torn:  # or it would be told again every night
-            self.folder.keep(state)
-            self.state, self.torn = state, False
-
-    def end(self, night: Night) -> None:
-        """Record it, and tell people. What fails here is a warning: the night is what it was."""
-        self._try(lambda: self._record(night), "nightly.json could not be written")
-        self._try(self._renew_page, "report.html could not be written")
-        self._try(lambda: self._tell(night), "the state of the nightly run could not be written")
-
-    def _record(self, night: Night) -> None:
-        """Updates that were built are ended when they are recorded: a night that is killed before that tells nobody
-        which files somebody has to commit, so the next one does."""
-        self.folder.record(night)
-        if self.tried is not None:
-            self.folder.end_trial(self.tried.later, self.tried.later_before)
-
-    def _renew_page(self) -> None:
-        """The page that the build and the publish have left does not know how the night ended."""
-        from rearch.app.report import renew_page
-
-        renew_page(self.request.project / self.settings.output)
-
-    def _try(self, act: Callable[[], None], what: str) -> None:
-        try:
-            act()
-        except OSError as error:
-            if not is_refusal(error):
-                raise
-            self.report(Said(text=f"{what}: {error}", level="warning"))
-
-    def _tell(self, night: Night) -> None:
-        """A message that did not get through is due again the next night."""
-        policy = self.order.notify or self.policy.notify
-        project = self.request.project.name
-        due = message(night, self.state.told, project=project, policy=policy, link=self.policy.report_url)
-        if due is not None:
-            from rearch.host.notify import has_addresses, send
-
-            variables, environment = self.policy.notify_urls, self.request.environment
-            troubles = send(due.title, due.body, due.kind, variables, environment)
-            for trouble in troubles:
-                self.report(Said(text=trouble.words, level="warning"))
-            if troubles and has_addresses(variables, environment):
-                return
-        self._write(replace(self.state, told=told_after(night, self.state.told)))
 
 
 def _each_once(report: Reporter) -> Reporter:
