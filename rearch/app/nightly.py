@@ -23,7 +23,8 @@ from rearch.engine.refused import HostError, is_refusal
 from rearch.errors import Interrupted, RearchError
 from rearch.model.plan import Plan
 from rearch.report import Event, Reporter, Said
-from rearch.upkeep.nightly import Night, Problem, Stage, exit_code, problem_of
+from rearch.reporting.night_record import Night, Problem, Stage, problem_of
+from rearch.upkeep.nightly import exit_code
 
 if TYPE_CHECKING:
     from rearch.app.nightly_build import Made

@@ -22,7 +22,7 @@ from rearch.app.report import recorded_build
 from rearch.engine.nightly import Refused
 from rearch.errors import RearchError
 from rearch.report import Event, Failed, Reporter, Said, Skipped
-from rearch.upkeep.nightly import Change, Problem, Stage, problem_of
+from rearch.reporting.night_record import Change, Problem, Stage, problem_of
 
 if TYPE_CHECKING:
     from rearch.app.build import BuildResult

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from rearch.engine.nightly import Begun, NightlyFolder, NightlyState, Refused
 from rearch.engine.refused import is_refusal
 from rearch.report import Reporter, Said
-from rearch.upkeep.nightly import Night
+from rearch.reporting.night_record import Night
 from rearch.upkeep.notify import message, told_after
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from rearch.errors import RearchError
 from rearch.host.sources.git_urls import COMMIT
 from rearch.model.recipe import ArchiveSource, DebianSource, GitSource, LocalSource
 from rearch.planning.names import component_names
+from rearch.reporting.night_record import Problem, Stage, problem_of
 from rearch.upkeep.bump import Level, NothingNewer, VersionUnread, choose
-from rearch.upkeep.nightly import Problem, Stage, problem_of
 from rearch.upkeep.outdated_tags import HEADS, TAGS, rank_tags, rule_of
 
 if TYPE_CHECKING:

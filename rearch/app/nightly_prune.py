@@ -15,7 +15,8 @@ from rearch.oci.types import INDEXES, Index, read_document
 from rearch.registry.errors import NotInRegistry
 from rearch.registry.push import RegistryPusher
 from rearch.registry.push_errors import CannotDelete
-from rearch.upkeep.nightly import Place, Problem, Removed, Stage, problem_of
+from rearch.reporting.night_record import Problem, Removed, Stage, problem_of
+from rearch.upkeep.nightly import Place
 from rearch.upkeep.prune import LiveManifest, PrunePlan, PrunePolicy, old_tags, pause, plan_prune
 
 if TYPE_CHECKING:

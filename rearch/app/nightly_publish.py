@@ -21,7 +21,8 @@ from rearch.planning.publish_targets import RegistryTarget
 from rearch.planning.publish_values import TagAction
 from rearch.publishing.errors import NoTarget
 from rearch.report import silent
-from rearch.upkeep.nightly import Place, Problem, Stage, Tagged, candidates, problem_of
+from rearch.reporting.night_record import Problem, Stage, Tagged, problem_of
+from rearch.upkeep.nightly import Place, candidates
 
 if TYPE_CHECKING:
     from rearch.app.request import Request

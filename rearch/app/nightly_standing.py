@@ -23,8 +23,9 @@ from rearch.model.step import Step, StepId, StepKind
 from rearch.model.step_images import ImageInputs, IndexInputs
 from rearch.planning.publish_targets import RegistryTarget, Target
 from rearch.publishing.standing import Stands, Wanted, Where, stands
+from rearch.reporting.night_record import AS_PUBLISHED, Tagged
 from rearch.reporting.record import Reference
-from rearch.upkeep.nightly import AS_PUBLISHED, Place, Tagged
+from rearch.upkeep.nightly import Place
 
 if TYPE_CHECKING:
     from rearch.app.publish_world import World

@@ -29,7 +29,7 @@ from rearch.model.frozen import NOTHING, FrozenDict
 from rearch.model.lock import Entry, GitName, Lock, StatedName
 from rearch.model.source import PinnedGit
 from rearch.planning.names import wanted_names
-from rearch.upkeep.nightly import Change, Problem, Stage, problem_of
+from rearch.reporting.night_record import Change, Problem, Stage, problem_of
 from rearch.upkeep.trial import Trial, entangled
 
 if TYPE_CHECKING:

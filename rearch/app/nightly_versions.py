@@ -23,8 +23,8 @@ from rearch.engine.refused import HostError, is_refusal
 from rearch.engine.rewrite import Rewrite, rewrite
 from rearch.errors import RearchError, StepError
 from rearch.planning.names import wanted_names
+from rearch.reporting.night_record import Change, Problem, Stage, problem_of
 from rearch.upkeep.bump import Bumped
-from rearch.upkeep.nightly import Change, Problem, Stage, problem_of
 from rearch.upkeep.trial import Trial, lock_without, lost_entries, standing, texts_without
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rearch.app.request import Request
     from rearch.model.plan import PlannedStep
     from rearch.publishing.outcome import PublishResult
-    from rearch.reporting.night import LastNight
+    from rearch.reporting.night_record import Night
     from rearch.reporting.page import Story
 
 LOG_LINES = 40
@@ -337,7 +337,7 @@ def _story(output: Path) -> Story:
     )
 
 
-def _night(output: Path) -> LastNight | None:
+def _night(output: Path) -> Night | None:
     from rearch.engine.nightly import RECORD
     from rearch.reporting.night import read_night
 

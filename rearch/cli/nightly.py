@@ -14,7 +14,7 @@ from rearch.errors import UsageError
 if TYPE_CHECKING:
     from rearch.app.nightly import NightlyOrder
     from rearch.model.nightly import NotifyPolicy, UpdatePolicy
-    from rearch.upkeep.nightly import Night
+    from rearch.reporting.night_record import Night
 
 
 @task(

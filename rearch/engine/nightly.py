@@ -27,8 +27,8 @@ from rearch.errors import TemporaryError
 from rearch.model.frozen import NOTHING, FrozenDict
 from rearch.model.lock import Entry, Lock
 from rearch.model.typed import Undecodable, decode_json
+from rearch.reporting.night_record import Night
 from rearch.upkeep.bump import Edited
-from rearch.upkeep.nightly import Night
 from rearch.upkeep.notify import Told
 from rearch.upkeep.trial import Trial
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgspec import Struct
-
 from rearch.model.typed import Undecodable, decode_json
 from rearch.reporting.html import Html, breakable, el, row, table
+from rearch.reporting.night_record import Night
 
 MEANING = {
     0: "nothing failed",
@@ -20,62 +19,22 @@ MEANING = {
 }
 
 
-class NightProblem(Struct, frozen=True, kw_only=True):
-    """As in nightly.json."""
-
-    stage: str
-    component: str
-    summary: str
-    details: tuple[str, ...] = ()
-    hint: str = ""
-
-
-class NightChange(Struct, frozen=True, kw_only=True):
-    """As in nightly.json."""
-
-    name: str
-    before: str
-    after: str
-    needed_by: tuple[str, ...] = ()
-    held: str = ""
-    files: tuple[str, ...] = ()
-
-
-class NightRemoved(Struct, frozen=True, kw_only=True):
-    """As in nightly.json."""
-
-    reference: str
-    digest: str
-
-
-class LastNight(Struct, frozen=True, kw_only=True):
-    """What the report needs of nightly.json; `date` is the day in dated tags."""
-
-    date: str
-    exit_code: int = 0
-    updates: tuple[NightChange, ...] = ()
-    removed: tuple[NightRemoved, ...] = ()
-    prune_applied: bool = False
-    problems: tuple[NightProblem, ...] = ()
-    told: tuple[str, ...] = ()
-
-
-def read_night(data: bytes) -> LastNight | None:
+def read_night(data: bytes) -> Night | None:
     """The night of a file; None for one that is torn: the next night writes it anew."""
     try:
-        return decode_json(data, LastNight)
+        return decode_json(data, Night)
     except (Undecodable, RecursionError):
         return None
 
 
-def night_part(night: LastNight) -> Html:
+def night_part(night: Night) -> Html:
     """What went wrong first, then what was updated and removed."""
     meaning = MEANING.get(night.exit_code, "something failed")
     said = el("p", "Night of ", el("strong", night.date), f": {meaning} (exit code {night.exit_code}).")
     return Html("".join(map(str, (said, *_problems(night), *_updates(night), *_removed(night), *_told(night)))))
 
 
-def _problems(night: LastNight) -> Iterator[Html]:
+def _problems(night: Night) -> Iterator[Html]:
     for one in night.problems:
         details = el("ul", [el("li", line) for line in one.details]) if one.details else ""
         hint = el("p", el("strong", "Hint: "), one.hint) if one.hint else ""
@@ -83,7 +42,7 @@ def _problems(night: LastNight) -> Iterator[Html]:
         yield el("section", where, el("p", one.summary, class_="failed"), details, hint)
 
 
-def _updates(night: LastNight) -> Iterator[Html]:
+def _updates(night: Night) -> Iterator[Html]:
     if night.updates:
         head = ("What", "Before", "After", "Needed by", "Files edited", "Taken back")
         rows = [
@@ -100,13 +59,13 @@ def _updates(night: LastNight) -> Iterator[Html]:
         yield table("night-updates", "Versions and entries of rearch.lock that changed", head, rows)
 
 
-def _removed(night: LastNight) -> Iterator[Html]:
+def _removed(night: Night) -> Iterator[Html]:
     if night.removed:
         caption = "Old dated tags that were removed" if night.prune_applied else "Old dated tags that would be removed"
         rows = [row(el("code", breakable(one.reference)), el("code", one.digest)) for one in night.removed]
         yield table("night-removed", caption, ("Reference", "Digest"), rows)
 
 
-def _told(night: LastNight) -> Iterator[Html]:
+def _told(night: Night) -> Iterator[Html]:
     if night.told:
         yield el("section", el("h3", "Also"), el("ul", [el("li", line) for line in night.told]))

@@ -14,7 +14,8 @@ from rearch.reporting.again import again_mark
 from rearch.reporting.charts import Point, line_chart
 from rearch.reporting.history import BINARY, History, Line
 from rearch.reporting.html import Html, el, number_head, row, table
-from rearch.reporting.night import LastNight, night_part
+from rearch.reporting.night import night_part
+from rearch.reporting.night_record import Night
 from rearch.reporting.page_parts import (
     audits_part,
     failures_part,
@@ -36,7 +37,7 @@ class Story(Struct, frozen=True, kw_only=True):
 
     build: Run | None
     publish: Run | None = None
-    night: LastNight | None = None
+    night: Night | None = None
     history: History = History()
 
     @property

@@ -91,13 +91,13 @@ def choose(component: str, ranked: Ranked, rule: Rule, level: Level) -> Tag:
     """The newest tag that keeps as many numbers as `level` says. Errors: VersionUnread, NothingNewer."""
     if rule.current is None:
         raise VersionUnread(component, rule.why)
-    fits = [tag for tag in ranked.newer if same_line(rule.current.numbers, tag.version.numbers, level)]
+    fits = [tag for tag in ranked.newer if _same_line(rule.current.numbers, tag.version.numbers, level)]
     if not fits:
         raise NothingNewer(component, rule.current.text, level, [tag.name for tag in ranked.newer])
     return fits[-1]
 
 
-def same_line(old: Sequence[int], new: Sequence[int], level: Level) -> bool:
+def _same_line(old: Sequence[int], new: Sequence[int], level: Level) -> bool:
     """Whether a version keeps as many of another's leading numbers as `level` says."""
     return _front(old, _KEPT[level]) == _front(new, _KEPT[level])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from msgspec import Struct
@@ -42,10 +41,3 @@ def folder_of(path: str) -> str:
 def below(folder: str, path: str) -> str:
     """A path below a folder, where `.` is the root."""
     return path if folder == "." else f"{folder}/{path}"
-
-
-def lines_with(tree: SourceTree, path: str, wanted: Callable[[str], bool]) -> Iterator[tuple[int, str]]:
-    """The lines of a file that are wanted, counted from 1."""
-    for number, line in enumerate(tree.read(path).splitlines(), 1):
-        if wanted(line):
-            yield number, line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from rearch.formats.printable import printable
-from rearch.upkeep.nightly import Night
+from rearch.reporting.night_record import Night
 
 _LONGEST = 300
 _MOST = 5

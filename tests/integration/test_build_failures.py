@@ -15,8 +15,9 @@ from pathlib import Path
 from rearch.errors import ExitCode
 from tests.support.binaries import digests
 from tests.support.cli import Cli
+from tests.support.disk import small_disk
 from tests.support.go_project import change, make_go_project, write_file
-from tests.support.needs import elsewhere, need_program, unmet
+from tests.support.needs import elsewhere, need_program
 from tests.support.slow_go import scripted_go
 from tests.support.warm_cache import demo
 
@@ -192,20 +193,6 @@ def test_a_source_that_changes_while_it_is_read(tmp_path: Path) -> None:
     assert "run the same command again" in done.err
     change(rearch.project / "recipes/demo/src/hello/main.go", "\n\tundefinedThing()", "")
     rearch.run(*BUILD)
-
-
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """A file system of its own, in memory."""
-    folder.mkdir(parents=True, exist_ok=True)
-    mount = ("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder))
-    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        unmet(f"the right to mount a tmpfs (root): {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(("umount", "-l", str(folder)), check=True)
 
 
 def test_a_full_disk_in_the_middle_of_a_copy(tmp_path: Path) -> None:

@@ -6,9 +6,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +13,8 @@ import pytest
 
 from rearch.errors import ExitCode
 from tests.support.cli import Cli, Ran
+from tests.support.disk import small_disk
 from tests.support.go_project import change
-from tests.support.needs import unmet
 from tests.support.nightly import moving_project, push, release, repository, tags_of
 from tests.support.registry import Server, run_registry
 
@@ -33,18 +30,6 @@ def record(rearch: Cli) -> dict[str, Any]:
 
 def problems(rearch: Cli) -> dict[str, str]:
     return {one["component"]: one["summary"] for one in record(rearch)["problems"]}
-
-
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    command = ("mount", "-t", "tmpfs", "-o", f"size={size},mode=0755", "tmpfs", str(folder))
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        unmet("the right to mount a tmpfs")
-    try:
-        yield
-    finally:
-        subprocess.run(("umount", "-l", str(folder)), check=True)
 
 
 def fill(folder: Path, left: int) -> Path:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,8 +22,8 @@ from rearch.reporting.record import Outcome
 from tests.support.browser import artifacts, chromium, opened
 from tests.support.built_output import add_built, make_project
 from tests.support.cli import Cli
+from tests.support.disk import small_disk
 from tests.support.go_project import change
-from tests.support.needs import unmet
 from tests.support.runs import HOSTILE, failed, full_run, publish_run, step, story, untried
 from tests.support.warm_cache import demo
 
@@ -212,19 +211,6 @@ def age(*folders: Path) -> None:
             os.utime(path, (then, then), follow_symlinks=False)
 
 
-@contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A file system of a few MiB."""
-    folder.mkdir()
-    command = ("mount", "-t", "tmpfs", "-o", "size=16m,mode=0755", "tmpfs", str(folder))
-    if subprocess.run(command, check=False, capture_output=True).returncode:
-        unmet("the right to mount a tmpfs")
-    try:
-        yield folder
-    finally:
-        subprocess.run(("umount", "-l", str(folder)), check=True)
-
-
 def test_builds_leave_records_and_documents(tmp_path: Path) -> None:
     rearch = demo(tmp_path, "one", "two")
     rearch.run(*BUILD)
@@ -325,7 +311,7 @@ def test_a_full_disk_costs_the_report_and_not_the_build(tmp_path: Path) -> None:
     rearch = demo(tmp_path)
     rearch.run(*BUILD)
     before = (rearch.output / "history.jsonl").read_bytes()
-    with small_disk(tmp_path / "disk") as disk:
+    with small_disk(tmp_path / "disk", "16m") as disk:
         output = disk / "output"
         env = {"REARCH_OUTPUT": str(output)}
         rearch.run(*BUILD, env=env)

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,10 @@ import pytest
 from rearch.host.docker.helper import LABEL, NAME
 from rearch.model.platform import Platform, host_platform, parse_platform
 from tests.support.cli import Cli, Ran, wait_until
+from tests.support.disk import small_disk
 from tests.support.elves import make_elf
 from tests.support.engine import engine, engine_environment
 from tests.support.forwarding import forwarding
-from tests.support.needs import unmet
 from tests.support.tiny_programs import waiting
 from tests.support.volumes import STACK, volume_project
 
@@ -139,22 +138,9 @@ def test_binaries_that_are_not_for_what_they_are_called_are_not_sent(api: docker
     assert api.volumes(filters={"name": MORE})["Volumes"] in (None, [])
 
 
-@contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A file system of one MiB."""
-    folder.mkdir()
-    command = ("mount", "-t", "tmpfs", "-o", "size=1m,mode=0755", "tmpfs", str(folder))
-    if subprocess.run(command, check=False, capture_output=True).returncode:
-        unmet("the right to mount a tmpfs")
-    try:
-        yield folder
-    finally:
-        subprocess.run(("umount", "-l", str(folder)), check=True)
-
-
 def test_a_full_volume_keeps_what_it_had(api: docker.APIClient, tmp_path: Path) -> None:
     project(tmp_path, HERE)
-    with small_disk(tmp_path / "disk") as disk:
+    with small_disk(tmp_path / "disk", "1m") as disk:
         api.create_volume(MORE, driver="local", driver_opts={"type": "none", "o": "bind", "device": str(disk)})
         volumes(tmp_path, "--only", MORE)
         before = sha256(disk / "hello")

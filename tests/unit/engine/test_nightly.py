@@ -11,8 +11,8 @@ from rearch.errors import ExitCode
 from rearch.model.frozen import FrozenDict
 from rearch.model.lock import Entry, Lock
 from rearch.model.source import PinnedGit
+from rearch.reporting.night_record import Night
 from rearch.upkeep.bump import Edited
-from rearch.upkeep.nightly import Night
 from rearch.upkeep.notify import Told
 from rearch.upkeep.trial import Trial
 

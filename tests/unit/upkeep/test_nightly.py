@@ -5,18 +5,8 @@ from datetime import date
 import pytest
 
 from rearch.errors import ExitCode, StepError, TemporaryError, VerificationError
-from rearch.upkeep.nightly import (
-    BadDate,
-    Night,
-    Problem,
-    Stage,
-    Tagged,
-    candidates,
-    dated_tag,
-    exit_code,
-    parse_date,
-    problem_of,
-)
+from rearch.reporting.night_record import Night, Problem, Stage, Tagged, problem_of
+from rearch.upkeep.nightly import BadDate, candidates, dated_tag, exit_code, parse_date
 
 DAY = date(2024, 5, 17)
 

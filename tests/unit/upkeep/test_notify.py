@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from rearch.upkeep.nightly import Change, Night, Problem, Stage, Tagged
+from rearch.reporting.night_record import Change, Night, Problem, Stage, Tagged
 from rearch.upkeep.notify import Message, Told, message, told_after
 
 LINK = "https://ci.example.org/report"
